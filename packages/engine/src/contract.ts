@@ -147,6 +147,8 @@ export interface EngineStatus {
   readonly partitions: readonly PartitionStatus[]
   readonly log: LogStoreStats
   readonly transport: TransportStats
+  /** Messages that did not fit into the inbox, and messages that made no sense. */
+  readonly inbox: { readonly dropped: number; readonly refused: number }
 }
 
 export type TransferResult =

@@ -1,8 +1,8 @@
 // What a protocol is to the runtime: a pure machine of messages and ticks (DESIGN section 5).
 //
 // Always true of a core: it does no I/O and reads no clock; what it wants done is in its output, and equal inputs
-// give equal outputs. The runtime asks for the output after every input and carries it out in this order: writes in
-// the order of their numbers, each message only when the write it names is durable.
+// give equal outputs. The runtime takes the output once a turn, after all inputs of that turn, and carries it out in
+// this order: writes in the order of their numbers, each message only when the write it names is durable.
 
 import type { Block, NodeId } from './entry.ts'
 import type { Random, RecoveredPartition } from './ports.ts'

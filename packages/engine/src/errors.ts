@@ -22,6 +22,8 @@ export type MakoErrorCode =
   | 'LOG_LOCKED'
   /** The data folder belongs to another cluster or node, or was written by another version. */
   | 'LOG_MISMATCH'
+  /** A user's apply callback threw or rejected; `cause` has what it threw. */
+  | 'CALLBACK_FAILED'
   /** Reading or writing the log failed; `cause` has the system's error. */
   | 'LOG_IO'
   /** The listening address is taken. */

@@ -6,6 +6,7 @@
  */
 
 // For users of an engine.
+export { createEngine } from './engine.ts'
 export type {
   Accepted,
   AddLogOptions,
@@ -51,6 +52,7 @@ export { systemClock, systemRandom } from './system.ts'
 export { below, seededRandom, uniform } from './random.ts'
 
 // For those who implement a protocol.
+export { brokenLaw, LAWS, type Law } from './laws.ts'
 export type {
   Admission,
   Core,

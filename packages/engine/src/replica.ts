@@ -1,0 +1,456 @@
+// One partition on one node: its core, the block that is being gathered, its unanswered proposals, its apply cursor.
+//
+// Always true: what is gathered is proposed before the core takes any further input, so an entry's index and term are
+// final when `addLog` answers; a message leaves only after the write it names (law 3).
+
+import { ApplyCursor } from './apply-cursor.ts'
+import { BlockBuilder, entriesOf, entryBytes } from './block.ts'
+import type { AddLogResult, ApplyCallbacks, LeaderHint, Outcome, OutcomeToken, PartitionStatus } from './contract.ts'
+import type { Admission, Core, Input, Output, Protocol, RoleChange } from './core.ts'
+import { lastIndexOf, type Block, type Entry, type EntryKind, type NodeId } from './entry.ts'
+import { MakoError } from './errors.ts'
+import { brokenLaw } from './laws.ts'
+import type { EngineLimits } from './limits.ts'
+import type { LogWriter, WriteOwner } from './log-writer.ts'
+import type { Clock, LogStore, Random, RecoveredPartition, Transport } from './ports.ts'
+import { Proposals } from './proposals.ts'
+
+/** Bytes that every block carries besides its entries, at most: the header and the longest name. */
+const BLOCK_OVERHEAD_BYTES = 128
+
+/** Replies that may wait for one disk write; a further one is dropped, as a network might. */
+const HELD_MESSAGES = 16_384
+
+/** A message whose write is not yet durable. */
+interface HeldMessage {
+  readonly to: NodeId
+  readonly bytes: Uint8Array
+  readonly after: number
+}
+
+/** What a replica tells its engine. */
+export interface ReplicaEvents<Message> {
+  /** There is something to do in the next turn. */
+  wake(): void
+  announced(replica: Replica<Message>, term: number): void
+  deposed(replica: Replica<Message>, term: number): void
+  termChanged(replica: Replica<Message>, term: number): void
+  roleChanged(replica: Replica<Message>, change: RoleChange): void
+  /** This partition has stopped. */
+  faulted(replica: Replica<Message>, index: number | undefined, error: MakoError): void
+  warning(message: string): void
+}
+
+export interface ReplicaOptions<Message> {
+  readonly partition: number
+  readonly nodeId: NodeId
+  readonly members: readonly NodeId[]
+  readonly incarnation: number
+  readonly recovered: RecoveredPartition
+  readonly protocol: Protocol<Message>
+  readonly log: LogStore
+  readonly writer: LogWriter
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: EngineLimits
+  readonly hintOf: (leader: NodeId | undefined, term: number) => LeaderHint | undefined
+  readonly events: ReplicaEvents<Message>
+  readonly callbacks: ApplyCallbacks
+}
+
+export class Replica<Message> implements WriteOwner {
+  readonly partition: number
+  readonly cursor: ApplyCursor
+  readonly #options: ReplicaOptions<Message>
+  readonly #core: Core<Message>
+  readonly #proposals: Proposals
+  readonly #builder: BlockBuilder
+  /** Where the block that is being gathered begins; meaningful while it has entries. */
+  #firstIndex = 0
+  #nextSequence = 1
+  /** What the core said; good until its next input. */
+  #admission: Admission | undefined
+  #role: RoleChange
+  #announcedTerm: number | undefined
+  #lastIndex: number
+  #durableWrite = 0
+  #durableSeen = 0
+  #reportedApplied = 0
+  #held: HeldMessage[] = []
+  #reads: { readonly request: number; readonly blocks: readonly Block[] }[] = []
+  #transfers: ((done: boolean) => void)[] = []
+  #dirty = true
+  #fault: MakoError | undefined
+  #stopped = false
+
+  constructor(options: ReplicaOptions<Message>) {
+    const { partition, nodeId, members, incarnation, recovered, random, limits, clock } = options
+    this.partition = partition
+    this.#options = options
+    this.#core = options.protocol.createCore({
+      partition,
+      nodeId,
+      members,
+      incarnation,
+      recovered,
+      random,
+      now: clock.monotonicNow(),
+      limits: {
+        inflightEntries: limits.inflightEntries,
+        inflightBytes: limits.inflightBytes,
+        messageBytes: limits.messageBytes,
+        tailBytes: limits.tailBytes,
+      },
+    })
+    const newest = recovered.blocks.at(-1)
+    this.#lastIndex = newest === undefined ? 0 : lastIndexOf(newest)
+    const { role, term, leader } = this.#core.status()
+    this.#role = { role, term, leader, readyIndex: 0 }
+    this.#builder = new BlockBuilder(nodeId, incarnation)
+    this.#proposals = new Proposals(partition)
+    this.cursor = new ApplyCursor({
+      partition,
+      nodeId,
+      incarnation,
+      clock,
+      proposals: this.#proposals,
+      blockAt: (index) => this.#core.blockAt(index),
+      read: (from) => options.log.read(partition, from, limits.applyReadBytes),
+      wake: () => options.events.wake(),
+      onFault: (index, error) => options.events.faulted(this, index, error),
+    })
+    this.cursor.register(options.callbacks)
+  }
+
+  get role(): RoleChange {
+    return this.#role
+  }
+
+  /** True between the `leader` event and the end of that leadership. */
+  get isLeader(): boolean {
+    return this.#announcedTerm !== undefined
+  }
+
+  get outstanding(): number {
+    return this.#proposals.entries
+  }
+
+  get fault(): MakoError | undefined {
+    return this.#fault ?? this.cursor.fault
+  }
+
+  get leaderHint(): LeaderHint | undefined {
+    return this.#options.hintOf(this.#role.leader, this.#role.term)
+  }
+
+  /** Nothing is outstanding and everything that is known to be committed is applied. */
+  get settled(): boolean {
+    return this.#proposals.entries === 0 && this.cursor.applied === this.cursor.commit
+  }
+
+  // ---------------------------------------------------------------------------------------------- proposals
+
+  add(payloads: readonly Uint8Array[], kind: EntryKind, fence: number | undefined, batch: boolean): AddLogResult {
+    const { limits, writer } = this.#options
+    let bytes = 0
+    for (const payload of payloads) {
+      if (payload.length > limits.payloadBytes) return { status: 'REJECTED', reason: 'too-large' }
+      bytes += entryBytes(payload.length)
+    }
+    if (bytes + BLOCK_OVERHEAD_BYTES > limits.blockBytes) return { status: 'REJECTED', reason: 'too-large' }
+    if (this.fault !== undefined || this.#stopped) return { status: 'REJECTED', reason: 'faulted' }
+
+    const admission = (this.#admission ??= this.#core.admit())
+    if (admission.status === 'NOT_LEADER') {
+      return { status: 'NOT_LEADER', leaderHint: this.#options.hintOf(admission.leader, admission.term) }
+    }
+    if (admission.status === 'TRANSFERRING') return this.#busy('transfer')
+    if (fence !== undefined && fence !== admission.term) return { status: 'REJECTED', reason: 'fenced' }
+    if (this.#announcedTerm !== admission.term) return this.#busy('recovering')
+    if (this.#proposals.entries + payloads.length > limits.outstandingEntries) return this.#busy('entries')
+    if (this.#proposals.bytes + bytes > limits.outstandingBytes) return this.#busy('bytes')
+    if (this.cursor.commit - this.cursor.applied > limits.applyLagEntries) return this.#busy('apply-lag')
+    if (writer.pendingBytes + bytes > limits.diskQueueBytes) return this.#busy('disk')
+
+    let { nextIndex } = admission
+    if (this.#builder.count > 0) {
+      if (this.#builder.byteLength + bytes > limits.blockBytes) {
+        this.propose()
+        const next = (this.#admission ??= this.#core.admit())
+        if (next.status !== 'LEADER') return this.#busy('recovering')
+        nextIndex = next.nextIndex
+        this.#firstIndex = nextIndex
+      }
+    } else this.#firstIndex = nextIndex
+    for (const payload of payloads) this.#builder.add(kind, payload)
+    const accepted = this.#proposals.accept(this.#firstIndex, admission.term, payloads.length, bytes, batch)
+    if (!this.#dirty) {
+      this.#dirty = true
+      this.#options.events.wake()
+    }
+    return accepted
+  }
+
+  /** Hands what was gathered to the core. Must come before any other input of the core. */
+  propose(): void {
+    const { count } = this.#builder
+    if (count === 0) return
+    const admission = this.#admission
+    if (admission?.status !== 'LEADER')
+      throw brokenLaw(6, `partition ${this.partition} gathered entries without leading`)
+    const block = this.#builder.seal(this.#firstIndex, admission.term, this.#nextSequence)
+    this.#nextSequence += count
+    this.#proposals.seal()
+    this.#core.propose(block)
+    this.#admission = undefined
+    this.#dirty = true
+  }
+
+  // ------------------------------------------------------------------------------------- inputs of the core
+
+  /** Takes in one input; a core that throws stops this partition, never the process. */
+  step(input: Input<Message>): void {
+    if (this.#fault !== undefined || this.#stopped) return
+    try {
+      this.propose()
+      this.#admission = undefined
+      this.#dirty = true
+      this.#core.step(input)
+    } catch (error) {
+      this.#failCore(error)
+    }
+  }
+
+  /** From the log writer: all writes up to this number are durable. Taken in at the next turn. */
+  durable(write: number): void {
+    this.#durableWrite = write
+    this.#options.events.wake()
+  }
+
+  /** The inputs that come from this node's own disk. */
+  takeInOwn(now: number): void {
+    if (this.#durableWrite > this.#durableSeen) {
+      this.#durableSeen = this.#durableWrite
+      this.#release()
+      this.step({ type: 'durable', now, write: this.#durableSeen })
+    }
+    if (this.#reads.length > 0) {
+      const reads = this.#reads
+      this.#reads = []
+      for (const { request, blocks } of reads) this.step({ type: 'read', now, request, blocks })
+    }
+    if (this.cursor.applied > this.#reportedApplied) {
+      this.#reportedApplied = this.cursor.applied
+      this.step({ type: 'applied', now, index: this.#reportedApplied })
+    }
+  }
+
+  /** Asks for leadership to move; resolves with whether it did. */
+  transfer(to: NodeId | undefined, now: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#transfers.push(resolve)
+      this.step({ type: 'transfer', now, to })
+      this.#options.events.wake()
+    })
+  }
+
+  // ------------------------------------------------------------------------------------ output of the core
+
+  /** End of a turn: carries out what has come of its inputs. */
+  finishTurn(): void {
+    if (!this.#dirty || this.#fault !== undefined || this.#stopped) return
+    try {
+      this.propose()
+      this.#dirty = false
+      this.#carryOut(this.#core.takeOutput())
+    } catch (error) {
+      this.#failCore(error)
+    }
+  }
+
+  #carryOut(output: Output<Message>): void {
+    const { partition } = this
+    const { writer, protocol, transport } = this.#options
+    for (const { number, write } of output.writes) {
+      if (write.type === 'block') {
+        const { block, truncate } = write
+        if (block.index <= this.cursor.commit) {
+          throw brokenLaw(2, `partition ${partition} would rewrite ${block.index}, commit is ${this.cursor.commit}`)
+        }
+        this.#lastIndex = truncate ? lastIndexOf(block) : Math.max(this.#lastIndex, lastIndexOf(block))
+        writer.write(this, number, { type: 'block', partition, block, truncate })
+      } else writer.write(this, number, { type: 'state', partition, state: write.state })
+    }
+    for (const { to, message, after } of output.messages) {
+      const bytes = protocol.encode(message)
+      if (after <= this.#durableSeen) transport.send(to, partition, bytes)
+      else if (this.#held.length < HELD_MESSAGES) this.#held.push({ to, bytes, after })
+    }
+    for (const { request, from, maxBytes } of output.reads) this.#read(request, from, maxBytes)
+    this.#commitTo(output.commit)
+    for (const change of output.roles) this.#changeRole(change)
+    for (const result of output.transfers) this.#endTransfers(result === 'done')
+  }
+
+  #commitTo(commit: number): void {
+    const { cursor, partition } = this
+    if (commit < cursor.commit)
+      throw brokenLaw(1, `commit of partition ${partition} fell from ${cursor.commit} to ${commit}`)
+    if (commit > this.#lastIndex) {
+      throw brokenLaw(
+        1,
+        `commit ${commit} of partition ${partition} is beyond its log, which ends at ${this.#lastIndex}`,
+      )
+    }
+    cursor.committed(commit)
+  }
+
+  #release(): void {
+    if (this.#held.length === 0) return
+    const { transport } = this.#options
+    const waiting: HeldMessage[] = []
+    for (const held of this.#held) {
+      if (held.after <= this.#durableSeen) transport.send(held.to, this.partition, held.bytes)
+      else waiting.push(held)
+    }
+    this.#held = waiting
+  }
+
+  #read(request: number, from: number, maxBytes: number): void {
+    const answer = (blocks: readonly Block[]): void => {
+      this.#reads.push({ request, blocks })
+      this.#options.events.wake()
+    }
+    this.#options.log.read(this.partition, from, maxBytes).then(answer, (error: unknown) => {
+      // The core goes on without these blocks; the damage itself is told to people.
+      answer([])
+      const text = error instanceof Error ? error.message : String(error)
+      this.#options.events.warning(`Partition ${this.partition} cannot be read from entry ${from}: ${text}`)
+    })
+  }
+
+  #changeRole(change: RoleChange): void {
+    const { events } = this.#options
+    const before = this.#role
+    this.#role = change
+    if (change.term !== before.term) events.termChanged(this, change.term)
+    if (change.role !== 'leader' || change.term !== before.term) {
+      if (this.#announcedTerm !== undefined || (change.role === 'follower' && before.role !== 'follower')) {
+        this.#announcedTerm = undefined
+        events.deposed(this, change.term)
+      }
+      if (change.role !== 'leader' && before.role === 'leader') this.#endTransfers(false)
+    }
+    events.roleChanged(this, change)
+  }
+
+  /** Announces leadership once everything of earlier terms is applied. */
+  announceIfReady(): void {
+    const { role, term, readyIndex } = this.#role
+    if (role !== 'leader' || this.#announcedTerm === term || this.fault !== undefined) return
+    if (this.cursor.applied < readyIndex) return
+    this.#announcedTerm = term
+    this.#options.events.announced(this, term)
+  }
+
+  #endTransfers(done: boolean): void {
+    const waiting = this.#transfers
+    this.#transfers = []
+    for (const resolve of waiting) resolve(done)
+  }
+
+  // ----------------------------------------------------------------------------------------------- answers
+
+  /** Reads applied entries again; protocol entries are left out. */
+  async read(from: number, maxBytes: number): Promise<{ entries: Entry[]; next: number }> {
+    const end = this.cursor.applied
+    const entries: Entry[] = []
+    let next = from
+    let bytes = 0
+    let stored: readonly Block[] = []
+    while (next <= end && bytes < maxBytes) {
+      // Memory first, for the reason given in the apply cursor.
+      const at = next
+      const held = this.#core.blockAt(at) ?? stored.find((block) => block.index <= at && at <= lastIndexOf(block))
+      if (held === undefined) {
+        stored = await this.#options.log.read(this.partition, at, maxBytes - bytes)
+        if (stored.length === 0)
+          throw brokenLaw(6, `applied entry ${at} of partition ${this.partition} is not in the log`)
+        continue
+      }
+      for (const entry of entriesOf(held, this.partition)) {
+        if (entry.index >= from && entry.index <= end && entry.kind !== 'noop') entries.push(entry)
+      }
+      bytes += held.bytes.length
+      next = lastIndexOf(held) + 1
+    }
+    return { entries, next }
+  }
+
+  /** What became of an entry, as far as the log here can tell. */
+  async outcomeOf(token: OutcomeToken): Promise<Outcome> {
+    const unknown: Outcome = { status: 'UNKNOWN', token }
+    if (token.index > this.cursor.applied || this.#proposals.isPending(token.index, token.term)) return unknown
+    const block = this.#core.blockAt(token.index) ?? (await this.#options.log.read(this.partition, token.index, 1))[0]
+    if (block === undefined) return unknown
+    // A term has one leader, and a leader fills each place once: equal index and term is the very same entry.
+    if (block.term === token.term) return { status: 'APPLIED', index: token.index, value: undefined }
+    return { status: 'LOST', by: { term: block.term } }
+  }
+
+  status(): PartitionStatus {
+    const { partition, cursor } = this
+    const core = this.#core.status()
+    return {
+      partition,
+      role: core.role,
+      isLeader: this.isLeader,
+      term: core.term,
+      leaderHint: this.leaderHint,
+      commit: cursor.commit,
+      applied: cursor.applied,
+      lastIndex: core.lastIndex,
+      durableIndex: core.durableIndex,
+      outstanding: this.#proposals.entries,
+      fault: this.fault,
+      peers: core.peers.map(({ id, match, silentMs }) => ({ id, match, silentMs })),
+    }
+  }
+
+  /** The peers by how far they are, for choosing who shall lead. */
+  peers(): readonly { readonly id: NodeId; readonly match: number; readonly silentMs: number | undefined }[] {
+    return this.#core.status().peers
+  }
+
+  /** Settles every open outcome as UNKNOWN and does nothing any more. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.cursor.stop()
+    this.#held = []
+    this.#endTransfers(false)
+    this.#announcedTerm = undefined
+    this.#proposals.giveUp()
+  }
+
+  #failCore(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    this.#fault =
+      error instanceof MakoError
+        ? error
+        : new MakoError('LAW_BROKEN', `The core of partition ${this.partition} failed: ${text}`, { cause: error })
+    const wasLeader = this.#announcedTerm !== undefined
+    this.#announcedTerm = undefined
+    this.cursor.stop()
+    this.#held = []
+    this.#endTransfers(false)
+    this.#proposals.giveUp()
+    if (wasLeader) this.#options.events.deposed(this, this.#role.term)
+    this.#options.events.faulted(this, undefined, this.#fault)
+  }
+
+  #busy(reason: 'entries' | 'bytes' | 'apply-lag' | 'disk' | 'transfer' | 'recovering'): AddLogResult {
+    return { status: 'BUSY', reason, retryAfterMs: this.#options.limits.retryAfterMs }
+  }
+}
