@@ -289,8 +289,9 @@ export class Replica<Message> implements WriteOwner {
     }
     for (const { request, from, maxBytes } of output.reads) this.#read(request, from, maxBytes)
     this.#commitTo(output.commit)
-    for (const change of output.roles) this.#changeRole(change)
+    // Before the roles: a transfer that succeeded ends this leadership, and that would end it as aborted.
     for (const result of output.transfers) this.#endTransfers(result === 'done')
+    for (const change of output.roles) this.#changeRole(change)
   }
 
   #commitTo(commit: number): void {

@@ -1,0 +1,85 @@
+import {
+  BlockBuilder,
+  decodeBlock,
+  encodeBlock,
+  entriesOf,
+  MakoError,
+  originOf,
+  seededRandom,
+  below,
+} from '@mako/engine'
+import { describe, expect, it } from 'vitest'
+import { bytes, text } from './fakes.ts'
+
+describe('a block', () => {
+  it('gives back what was put in', () => {
+    const builder = new BlockBuilder('nöde', 7, 16)
+    builder.add('data', bytes('one'))
+    builder.add('bound', new Uint8Array(0))
+    builder.add('noop-barrier', bytes('x'.repeat(5000)))
+    const block = builder.seal(42, 9, 1001)
+    expect(builder.count).toBe(0)
+    expect(decodeBlock(block.bytes)).toEqual(block)
+    expect(originOf(block)).toEqual({ node: 'nöde', incarnation: 7, sequence: 1001 })
+    const entries = entriesOf(block, 3)
+    expect(entries.map(({ index, term, kind, partition }) => [index, term, kind, partition])).toEqual([
+      [42, 9, 'data', 3],
+      [43, 9, 'bound', 3],
+      [44, 9, 'noop-barrier', 3],
+    ])
+    expect(entries.map(({ origin }) => origin.sequence)).toEqual([1001, 1002, 1003])
+    expect(text(entries[0]!.payload)).toBe('one')
+    expect(entries[2]!.payload.length).toBe(5000)
+  })
+
+  it('copies the payload when it is added', () => {
+    const builder = new BlockBuilder('a', 1)
+    const payload = bytes('before')
+    builder.add('data', payload)
+    payload.fill(0)
+    expect(text(entriesOf(builder.seal(1, 1, 1), 0)[0]!.payload)).toBe('before')
+  })
+
+  it('is independent of the next one', () => {
+    const builder = new BlockBuilder('a', 1)
+    builder.add('data', bytes('first'))
+    const first = builder.seal(1, 1, 1)
+    builder.add('data', bytes('SECOND'))
+    builder.seal(2, 1, 2)
+    expect(text(entriesOf(first, 0)[0]!.payload)).toBe('first')
+  })
+
+  it('keeps the sequence of a protocol entry at 0', () => {
+    const block = encodeBlock({ index: 5, term: 2 }, { node: 'a', incarnation: 1, sequence: 0 }, [
+      { kind: 'noop', payload: new Uint8Array(0) },
+      { kind: 'noop', payload: new Uint8Array(0) },
+    ])
+    expect(entriesOf(block, 0).map(({ origin }) => origin.sequence)).toEqual([0, 0])
+  })
+
+  it('of damaged bytes is a typed error or the same entries, never a wrong length or a crash', () => {
+    const builder = new BlockBuilder('node', 1)
+    for (let i = 0; i < 5; i++) builder.add('data', bytes(`payload ${i}`))
+    const { bytes: good } = builder.seal(10, 2, 1)
+    const random = seededRandom(4)
+    let refused = 0
+    const attempt = (damaged: Uint8Array): void => {
+      try {
+        const entries = entriesOf(decodeBlock(damaged), 0)
+        expect(entries.length).toBe(new DataView(damaged.buffer, damaged.byteOffset).getUint32(4, true))
+      } catch (error) {
+        expect(error).toBeInstanceOf(MakoError)
+        expect((error as MakoError).code).toBe('CORRUPT_BLOCK')
+        refused++
+      }
+    }
+    for (let length = 0; length < good.length; length++) attempt(good.slice(0, length))
+    expect(refused).toBe(good.length)
+    for (let i = 0; i < 5000; i++) {
+      const damaged = good.slice()
+      damaged[below(random, damaged.length)] = below(random, 256)
+      attempt(damaged)
+    }
+    for (let i = 0; i < 2000; i++) attempt(Uint8Array.from({ length: below(random, 200) }, () => below(random, 256)))
+  })
+})
