@@ -1,6 +1,13 @@
 // The TPC-C workload against the `Database` contract of @mako/store/kv: tables, loader, terminals, transactions, and
 // the conditions that must hold whatever happened to the nodes. Nothing here knows of nodes, time or sockets.
 
+// Tables, and how many rows they have.
+export { districtsPerWarehouse, maxTerminal, maxWarehouses, tables } from './schema.ts'
+export { type Cardinalities, cardinalitiesOf } from './scale.ts'
+// Loading.
+export { type LoadOptions, type LoadStep, loadSteps } from './load.ts'
+// What terminals ask for.
+export { createTerminal, mix, type Terminal, type TerminalOptions } from './terminal.ts'
 export type {
   CustomerSelector,
   DeliveryInput,
@@ -12,27 +19,23 @@ export type {
   TransactionInput,
   TransactionKind,
 } from './input.ts'
-export { transactionKinds } from './input.ts'
-export { districtsPerWarehouse, maxTerminal, maxWarehouses, tables } from './schema.ts'
-
-// The rest of the interface:
-//
-// tables for createDatabase:   tables
-//
-// scale.ts        cardinalitiesOf(scale: number): Cardinalities       { items, customersPerDistrict, ordersPerDistrict, newOrdersPerDistrict }
-// load.ts         loadSteps({ scale, warehouses, seed }): Generator<LoadStep>
-//                 LoadStep { label: string; fraction: number; partitionKey: number; run(t: Transaction): void }   run again = same rows
-// terminal.ts     createTerminal({ terminal, scale, warehouses, seed, firstSequence? }): Terminal { next(nowMs: number): TransactionInput }
-//                 terminal numbers 1 to maxTerminal, a new one for each incarnation of a process
-// execute.ts      execute(t: Transaction, input: TransactionInput): TransactionOutput    (tagged by kind)
-//                 abort reasons: unusedItem, alreadyExecuted
-// input.ts        parseInput(value: unknown): TransactionInput | undefined      checks what came over a wire
-//                 isReadOnly(kind: TransactionKind): boolean                    read-only ones leave no receipt
-// stream.ts       streamOf(input: TransactionInput | LoadStep, streams: number): number
-// consistency.ts  checkConsistency(reader: Reader, warehouses: number): ConsistencyReport
-//                   { condition1..condition4: { ok: true } | { ok: false; message: string } }
-//                 checkWarehouse(reader, warehouse), mergeReports(reports), isConsistent(report)
-// receipts.ts     hasReceipt(reader, terminal, sequence): boolean
-//                 checkReceipts(reader, runs: Iterable<ReceiptRun>): { found: number; missing: number; examples: ReceiptKey[] }
-//                 ReceiptRun { terminal; from; to }   (inclusive)
-// Reader = Pick<Transaction, 'get' | 'scan'>
+export { isReadOnly, parseInput, transactionKinds } from './input.ts'
+export { streamOf } from './stream.ts'
+// Executing it.
+export { execute, type TransactionOutput } from './transactions/execute.ts'
+export { alreadyExecuted, unusedItem } from './transactions/shared.ts'
+export type { DeliveryOutput } from './transactions/delivery.ts'
+export type { NewOrderOutput } from './transactions/new-order.ts'
+export type { OrderStatusOutput } from './transactions/order-status.ts'
+export type { PaymentOutput } from './transactions/payment.ts'
+export type { StockLevelOutput } from './transactions/stock-level.ts'
+// Proving that nothing was lost.
+export {
+  type ConditionResult,
+  type ConsistencyReport,
+  checkConsistency,
+  checkWarehouse,
+  isConsistent,
+  mergeReports,
+} from './consistency.ts'
+export { checkReceipts, hasReceipt, type ReceiptCheck, type Reader } from './receipts.ts'

@@ -15,6 +15,9 @@ type Schema<Key, Row> = {
 export const districtsPerWarehouse = 10
 /** The highest number of a warehouse: what its bits in a key can hold. */
 export const maxWarehouses = 8191
+/** The highest numbers of a customer and an item that keys can hold. */
+export const maxCustomer = 4095
+export const maxItem = 131_071
 /** The highest number of a terminal; 0 stands for the loader. */
 export const maxTerminal = 2_097_151
 /** One district's share of `StockRow.districtInformation`, in characters. */
@@ -37,7 +40,7 @@ export type StockKey = { warehouse: number; item: number }
 export type ReceiptKey = { terminal: number; sequence: number }
 export type CustomerByNameKey = { warehouse: number; district: number; last: string; first: string; customer: number }
 
-type Address = { street1: string; street2: string; city: string; state: string; zip: string }
+export type Address = { street1: string; street2: string; city: string; state: string; zip: string }
 
 const address = {
   street1: text(),
@@ -133,7 +136,7 @@ export const historyTable: Table<Schema<ReceiptKey, HistoryRow>> = defineTable({
 })
 
 /** A row of NEW-ORDER is all key. */
-export type NewOrderRow = Record<never, never>
+export type NewOrderRow = object
 
 export const newOrderTable: Table<Schema<OrderKey, NewOrderRow>> = defineTable({
   id: 5,
@@ -217,7 +220,7 @@ export const stockTable: Table<Schema<StockKey, StockRow>> = defineTable({
 })
 
 /** The index of customers by last name; its order is also that of first names, as clauses 2.5.2.2 and 2.6.2.2 need. */
-export const customerByNameTable: Table<Schema<CustomerByNameKey, Record<never, never>>> = defineTable({
+export const customerByNameTable: Table<Schema<CustomerByNameKey, object>> = defineTable({
   id: 10,
   name: 'customer-by-name',
   key: {
