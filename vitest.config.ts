@@ -2,12 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: [
-      'packages/*/test/**/*.test.ts',
-      'examples/*/test/**/*.test.ts',
-      'bench/test/**/*.test.ts',
-      'docs/test/**/*.test.ts',
-    ],
+    include: ['{packages,examples}/*/test/**/*.test.ts', '{bench,docs}/test/**/*.test.ts'],
+    reporters: ['default', './.ci/summary-reporter.ts'],
     testTimeout: 30_000,
   },
 })
