@@ -1,0 +1,9 @@
+/**
+ * Messages between processes, over TCP.
+ *
+ * @packageDocumentation
+ */
+
+export { tcpTransport } from './transport.ts'
+export type { TcpTransportOptions } from './options.ts'
+export type { RefuseReason } from './connection.ts'
