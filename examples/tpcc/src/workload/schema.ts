@@ -4,7 +4,17 @@
 // (clause 1.3.1 asks for no more, and it fits a small integer). Keys of numbers pack into 53 bits. Warehouses,
 // districts, customers, items, orders and lines count from 1.
 
-import { boolean, type Column, defineTable, int, nullable, type Table, text, uint } from '@mako/store/kv'
+import {
+  boolean,
+  type Column,
+  defineTable,
+  int,
+  nullable,
+  type Table,
+  type TableSchema,
+  text,
+  uint,
+} from '@mako/store/kv'
 
 type Schema<Key, Row> = {
   readonly key: { readonly [Name in keyof Key]: Column<Key[Name]> }
@@ -135,10 +145,10 @@ export const historyTable: Table<Schema<ReceiptKey, HistoryRow>> = defineTable({
   },
 })
 
-/** A row of NEW-ORDER is all key. */
-export type NewOrderRow = object
+/** A row that is all key. */
+export type EmptyRow = Record<string, never>
 
-export const newOrderTable: Table<Schema<OrderKey, NewOrderRow>> = defineTable({
+export const newOrderTable: Table<Schema<OrderKey, EmptyRow>> = defineTable({
   id: 5,
   name: 'new-order',
   key: { warehouse: warehouseColumn(), district: districtColumn(), order: orderColumn() },
@@ -220,7 +230,7 @@ export const stockTable: Table<Schema<StockKey, StockRow>> = defineTable({
 })
 
 /** The index of customers by last name; its order is also that of first names, as clauses 2.5.2.2 and 2.6.2.2 need. */
-export const customerByNameTable: Table<Schema<CustomerByNameKey, object>> = defineTable({
+export const customerByNameTable: Table<Schema<CustomerByNameKey, EmptyRow>> = defineTable({
   id: 10,
   name: 'customer-by-name',
   key: {
@@ -254,7 +264,7 @@ export const receiptTable: Table<Schema<ReceiptKey, { kind: number }>> = defineT
 })
 
 /** Every table of the workload, for `createDatabase`. */
-export const tables = [
+export const tables: readonly Table<TableSchema>[] = [
   warehouseTable,
   districtTable,
   customerTable,
@@ -267,4 +277,4 @@ export const tables = [
   customerByNameTable,
   latestOrderTable,
   receiptTable,
-] as const
+]
