@@ -49,12 +49,7 @@ async function loadAll(
   return true
 }
 
-async function loadStep(
-  database: Database,
-  step: LoadStep,
-  streams: number,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function loadStep(database: Database, step: LoadStep, streams: number, signal: AbortSignal): Promise<boolean> {
   for (;;) {
     signal.throwIfAborted()
     const result = database.load((t) => step.run(t), { stream: streamOf(step, streams) })

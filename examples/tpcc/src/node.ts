@@ -3,7 +3,7 @@
 //
 // Always true: when the parent is gone, this process ends.
 
-import { setTimeout as after } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as after } from 'node:timers/promises'
 import { createEngine, type Member, type ReplicationEngine } from '@mako/engine'
 import { raft } from '@mako/raft'
 import { createDatabase, type Database } from '@mako/store/kv'
@@ -21,6 +21,8 @@ import { checkConsistency, hasReceipt, type Reader, tables } from './workload/in
 const REPORT_EVERY_MS = 200
 const HEARTBEAT_MS = 50
 const ELECTION_TIMEOUT_MS = 500
+/** Turns in which a node looks for a transaction to execute before it stops without one. */
+const MAX_TURNS_TO_PAUSE = 1_000
 
 class Node {
   readonly #config: NodeConfig
@@ -76,9 +78,7 @@ class Node {
         this.#terminals.start()
         return
       case 'pause':
-        // The worst moment: transactions are executed, and nothing of them has left the process.
-        this.#slices.runOnce()
-        process.kill(process.pid, 'SIGSTOP')
+        await this.#pause()
         return
       case 'finish':
         await this.#terminals.stop()
@@ -98,6 +98,18 @@ class Node {
     const { safe, gone } = this.#terminals
     this.#terminals.observe(this.#engine.leaderHint(this.#engine.partitions[0]))
     tell({ type: 'report', report: this.#figures(), safe: safe.take(), gone: gone.take() })
+  }
+
+  /** Stops at the worst moment: transactions are executed, and nothing of them has left the process. */
+  async #pause(): Promise<void> {
+    const executed = (): number => this.#database.status().shard.executed
+    for (let turn = 0; turn < MAX_TURNS_TO_PAUSE; turn++) {
+      const before = executed()
+      this.#slices.runOnce()
+      if (executed() > before) break
+      await nextTurn()
+    }
+    process.kill(process.pid, 'SIGSTOP')
   }
 
   async #load(): Promise<void> {
@@ -140,7 +152,7 @@ class Node {
   }
 
   #findings(safe: ReceiptRuns, gone: ReceiptRuns): NodeFindings {
-    const read = <T>(fn: Parameters<typeof this.#database.read<T>>[0]): T => this.#database.read(fn).value
+    const read = <T>(fn: (reader: Reader) => T): T => this.#database.read(fn).value
     return {
       report: this.#figures(),
       digest: this.#database.digest(),

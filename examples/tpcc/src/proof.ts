@@ -77,7 +77,10 @@ function digestViolations(replicas: readonly Replica[]): Violation[] {
   const first = replicas[0]!.findings
   const differing = first.tables
     .filter(({ name, rows }) => replicas.some(({ findings }) => rowsOf(findings, name) !== rows))
-    .map(({ name }) => `${name} has ${replicas.map(({ id, findings }) => `${rowsOf(findings, name)} rows on ${id}`).join(', ')}`)
+    .map(
+      ({ name }) =>
+        `${name} has ${replicas.map(({ id, findings }) => `${rowsOf(findings, name)} rows on ${id}`).join(', ')}`,
+    )
   const digests = replicas.map(({ id, findings }) => `${id} ${findings.digest}`).join(', ')
   return [{ law: 'digest', message: [`the states differ: ${digests}`, ...differing].join('; ') }]
 }
@@ -88,7 +91,9 @@ function rowsOf(findings: NodeFindings, table: string): number {
 
 function consistencyViolations({ id, findings }: Replica): Violation[] {
   return Object.entries(findings.consistency).flatMap(([condition, finding]) =>
-    finding.ok ? [] : [{ law: 'consistency' as const, message: `${condition} does not hold on ${id}: ${finding.message}` }],
+    finding.ok
+      ? []
+      : [{ law: 'consistency' as const, message: `${condition} does not hold on ${id}: ${finding.message}` }],
   )
 }
 

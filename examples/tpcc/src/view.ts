@@ -68,7 +68,9 @@ export function bytes(value: number): string {
 
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(1, ...values)
-  return values.map((value) => SPARKS[Math.min(SPARKS.length - 1, Math.floor((value / highest) * SPARKS.length))]!).join('')
+  return values
+    .map((value) => SPARKS[Math.min(SPARKS.length - 1, Math.floor((value / highest) * SPARKS.length))]!)
+    .join('')
 }
 
 /** Aligned columns; the first one to the left, the others to the right. */
@@ -83,7 +85,21 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 export function renderScreen(view: View, style: Style): string[] {
   const paint = painter(style.color)
   const [head, ...rows] = table([
-    ['node', 'process', 'role', 'term', 'tx/s', 'safe/s', 'lag', 'open', 'replay/s', 'applied', 'disk/s', 'net/s', 'flush/s'],
+    [
+      'node',
+      'process',
+      'role',
+      'term',
+      'tx/s',
+      'safe/s',
+      'lag',
+      'open',
+      'replay/s',
+      'applied',
+      'disk/s',
+      'net/s',
+      'flush/s',
+    ],
     ...view.nodes.map(nodeRow),
   ])
   const lines = [
@@ -95,7 +111,9 @@ export function renderScreen(view: View, style: Style): string[] {
     `safe ${count(view.safe)}   rolled back ${count(view.rolledBack)}   not leader ${count(view.notLeader)}   busy ${count(view.busy)}   unknown ${count(view.unknown)}`,
     `safe/s ${sparkline(view.history.slice(-60))}`,
     '',
-    ...view.events.slice(-SHOWN_EVENTS).map(({ at, text }) => `${paint('dim', `${at.toFixed(1).padStart(5)} s`)}  ${text}`),
+    ...view.events
+      .slice(-SHOWN_EVENTS)
+      .map(({ at, text }) => `${paint('dim', `${at.toFixed(1).padStart(5)} s`)}  ${text}`),
   ]
   return lines.map((line) => clip(line, style.columns))
 }
