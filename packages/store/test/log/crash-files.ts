@@ -165,9 +165,11 @@ function tearInto(content: Content, bytes: Uint8Array, position: number, tear: T
     case 'none':
       return
     case 'all':
-      return overlay(content, bytes, position)
+      overlay(content, bytes, position)
+      return
     case 'half':
-      return overlay(content, bytes.subarray(0, Math.floor(bytes.length / 2)), position)
+      overlay(content, bytes.subarray(0, Math.floor(bytes.length / 2)), position)
+      return
     case 'sectors': {
       // Every second sector arrives: the last but not the first, as a disk is free to do.
       for (let at = position; at < position + bytes.length; ) {

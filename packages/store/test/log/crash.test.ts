@@ -108,7 +108,7 @@ describe('a stop of the machine', () => {
     await log.recover(IDENTITY)
     await log.append([put(0, blockOf(1, 1, 1))])
     files.stopAt = files.calls + 1
-    void log.append([put(0, blockOf(2, 1, 1, '', 500))])
+    void log.append([put(0, blockOf(2, 1, 1, 'long'.repeat(100)))])
     const after = files.afterCrash(true)
     const again = await open(after)
     const { warnings, incarnation } = await again.recover(IDENTITY)

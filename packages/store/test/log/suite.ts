@@ -68,10 +68,11 @@ export async function textsFrom(log: LogStore, partition: number, from: number, 
 
 interface Life extends RecoveredLog {
   readonly log: LogStore
-  reopen(): Promise<Life>
+  /** Closes the store and starts the next life. */
+  readonly reopen: () => Promise<Life>
 }
 
-/** `makePlace` gives a function that makes stores, one after the other, on the same data; each test has a place of its own. */
+/** `makePlace` gives a function that makes stores, one after the other, on the same data; each test has its own. */
 export function logSuite(name: string, makePlace: () => Promise<() => Promise<LogStore>>): void {
   describe(name, () => {
     const begin = async (make: () => Promise<LogStore>): Promise<Life> => {
