@@ -7,14 +7,14 @@ import { alreadyExecuted, execute, streamOf, type TransactionInput } from './wor
 import type { CallAnswer, SettledStatus } from './wire.ts'
 
 export class Executor {
-  readonly #database: Database
+  readonly #database: Pick<Database, 'transact'>
   readonly #streams: number
   readonly #epochSafe: (epoch: number) => void
   #safeEpoch = 0
   #executedTwice = 0
 
   /** `epochSafe` is told when the first transaction of a newer epoch is safe here. */
-  constructor(database: Database, streams: number, epochSafe: (epoch: number) => void) {
+  constructor(database: Pick<Database, 'transact'>, streams: number, epochSafe: (epoch: number) => void) {
     this.#database = database
     this.#streams = streams
     this.#epochSafe = epochSafe
