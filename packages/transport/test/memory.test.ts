@@ -15,7 +15,7 @@ transportSuite('memory', () => {
 })
 
 /** A clock whose turns end when the test says so. */
-function steppedClock(): { clock: Clock; turn(): void } {
+function steppedClock(): { clock: Clock; turn: () => void } {
   let deferred: (() => void)[] = []
   return {
     clock: { ...systemClock, defer: (fn) => deferred.push(fn) },

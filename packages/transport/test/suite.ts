@@ -162,7 +162,10 @@ export function transportSuite(name: string, world: () => Promise<SuiteWorld>): 
       expect(staying.recorder.closings()).toEqual([{ peer: mortal, died: true }])
       expect(staying.transport.send(mortal, 0, bytesOf('into the void'))).toBe(false)
       const reborn = await start(mortal, { incarnation: 2 })
-      await until('connected again', () => staying.recorder.isConnected(mortal) && reborn.recorder.isConnected(survivor))
+      await until(
+        'connected again',
+        () => staying.recorder.isConnected(mortal) && reborn.recorder.isConnected(survivor),
+      )
       staying.transport.send(mortal, 0, bytesOf('welcome'))
       staying.transport.flush()
       await until('message', () => reborn.recorder.texts(survivor).length === 1)

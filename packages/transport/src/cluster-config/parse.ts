@@ -80,9 +80,7 @@ function configOf(file: ClusterFile): ClusterConfig {
       ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
       ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
     },
-    limits: Object.fromEntries(
-      Object.entries(file.limits).filter(([, limit]) => limit !== undefined),
-    ) as Partial<EngineLimits>,
+    limits: Object.fromEntries(Object.entries(file.limits).filter(([, limit]) => limit !== undefined)),
     warnings,
   }
 }

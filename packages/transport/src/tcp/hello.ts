@@ -53,6 +53,7 @@ export function helloFits(clusterId: string, from: NodeId, to: NodeId): boolean 
 export function decodeHello(body: Uint8Array): Hello | undefined {
   try {
     const message = HelloMessage.decode(body)
+    // A zero is not on the wire, and what then stands in for it is an object of the codec.
     const incarnation = Number(message.incarnation)
     const attempt = Number(message.attempt)
     if (!Number.isSafeInteger(incarnation) || !Number.isSafeInteger(attempt)) return undefined
