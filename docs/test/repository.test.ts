@@ -72,7 +72,10 @@ describe('the packages', () => {
     for (const { folder } of packages) {
       for (const file of filesBelow(`packages/${folder}/src`, '.ts')) {
         if (nodeFolders.some((prefix) => file.startsWith(prefix))) continue
-        expect(importsOf(file).filter((name) => name.startsWith('node:')), file).toEqual([])
+        expect(
+          importsOf(file).filter((name) => name.startsWith('node:')),
+          file,
+        ).toEqual([])
       }
     }
   })
@@ -110,7 +113,8 @@ describe('the documents', () => {
         cwd: join(root, 'examples/hello-log'),
         timeout: 25_000,
       })
-      expect(printed).toContain('hello')
+      for (const node of ['a', 'b', 'c']) expect(printed).toContain(`${node} applies hello`)
+      expect(printed).toContain('APPLIED')
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
