@@ -4,7 +4,7 @@
 // Always true: when the parent is gone, this process ends.
 
 import { setImmediate as nextTurn, setTimeout as after } from 'node:timers/promises'
-import { createEngine, type Member, type ReplicationEngine } from '@mako/engine'
+import { createEngine, type LeaderHint, type Member, type ReplicationEngine } from '@mako/engine'
 import { raft } from '@mako/raft'
 import { createDatabase, type Database } from '@mako/store/kv'
 import { openFileLog } from '@mako/store/log'
@@ -61,8 +61,8 @@ class Node {
     })
     engine.on('fault', ({ error }) => tell({ type: 'fault', message: error.message }))
     const node = new Node(config, engine)
-    engine.on('follower', ({ leaderHint }) => node.#terminals.observe(leaderHint))
-    engine.on('leader', ({ partition }) => node.#terminals.observe(engine.leaderHint(partition)))
+    engine.on('follower', () => node.#terminals.observe(unitedHint(engine)))
+    engine.on('leader', () => node.#terminals.observe(unitedHint(engine)))
     await engine.start()
     const [host, port] = splitAddress(self.server)
     await node.#server.listen(host, port)
@@ -96,7 +96,7 @@ class Node {
 
   report(): void {
     const { safe, gone } = this.#terminals
-    this.#terminals.observe(this.#engine.leaderHint(this.#engine.partitions[0]))
+    this.#terminals.observe(unitedHint(this.#engine))
     tell({ type: 'report', report: this.#figures(), safe: safe.take(), gone: gone.take() })
   }
 
@@ -130,7 +130,7 @@ class Node {
       role: shard.role,
       loading: shard.loading,
       term: Math.max(...engine.partitions.map((partition) => partition.term)),
-      leader: this.#engine.leaderHint(this.#engine.partitions[0])?.nodeId,
+      leader: unitedHint(this.#engine)?.nodeId,
       epoch: shard.epoch,
       clock: shard.clock,
       watermark: shard.watermark[0] ?? 0,
@@ -187,6 +187,17 @@ function lookUp(reader: Reader, receipts: ReceiptRuns, wanted: 'must exist' | 'm
     if (exists !== (wanted === 'must exist') && examples.length < MAX_EXAMPLES) examples.push(`${terminal}/${sequence}`)
   }
   return { found, missing, examples }
+}
+
+/** The node that leads all streams, with the newest of their terms; undefined while there is no such node. */
+function unitedHint(engine: ReplicationEngine): LeaderHint | undefined {
+  let newest: LeaderHint | undefined
+  for (const partition of engine.partitions) {
+    const hint = engine.leaderHint(partition)
+    if (hint === undefined || (newest !== undefined && newest.nodeId !== hint.nodeId)) return undefined
+    if (newest === undefined || hint.term > newest.term) newest = hint
+  }
+  return newest
 }
 
 function splitAddress(address: string): [host: string, port: number] {

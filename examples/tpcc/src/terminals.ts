@@ -156,7 +156,10 @@ export class Terminals {
       return
     }
     const hint = answer.status === 'NOT_LEADER' ? this.#follow(answer.leaderHint) : undefined
-    if (hint !== undefined && this.#attemptAt(hint.nodeId, seat, input)) return
+    if (hint !== undefined) {
+      if (this.#attemptAt(hint.nodeId, seat, input)) return
+      this.#hints.denied(hint.nodeId)
+    }
     this.#again(seat, input)
     this.#pause(answer.status === 'BUSY' ? answer.retryAfterMs : 10)
   }
