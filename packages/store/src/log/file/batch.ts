@@ -1,8 +1,8 @@
 // Turns the writes of one append into the bytes of one write to a segment.
 //
 // Always true: the bytes of a batch are good until the next batch is made, which is after its write has finished:
-// small appends are gathered in one buffer that is used again and again. Large payloads are not copied but handed to
-// the system as they are, one behind the other (measured: copying is ahead below about 256 KiB).
+// small appends are gathered in one buffer that is used again and again. What is larger is not copied, so that the
+// buffer stays small: its payloads are handed to the system as they are, one behind the other.
 
 import type { LogWrite } from '@mako/engine'
 import { BLOCK, putRecordHeader, RECORD_HEADER_BYTES, recordBytes, recordChecksum, STATE } from './format.ts'
