@@ -1,0 +1,286 @@
+// Watches one life of one node: what its cores put out, what it sends, what it applies.
+//
+// Always true: it passes everything on unchanged. Cores are watched at the seam between protocol and runtime, so the
+// production engine and the production protocol run as they are, codec included.
+
+import {
+  lastIndexOf,
+  type Core,
+  type CoreOptions,
+  type Entry,
+  type LogWrite,
+  type NodeId,
+  type Output,
+  type Protocol,
+  type Role,
+} from '@mako/engine'
+import type { LawBook } from './book.ts'
+import { factsOfEntry, fits, type LogImage } from './image.ts'
+
+/** What the simulator may know of a protocol's messages; everything else it sees from outside. */
+export interface ProtocolProbe<Message> {
+  /** The term that the sender of this message is in, when the message says so. */
+  term(message: Message): number | undefined
+  /** The term in which the sender gives its vote to the receiver, when that is what the message does. */
+  vote(message: Message): number | undefined
+}
+
+/** What is known of one partition in this life. */
+interface CoreWatch {
+  readonly partition: number
+  /** The log as the core sees it: what is durable, and what it has asked to be written since. */
+  readonly image: LogImage
+  commit: number
+  role: Role
+  term: number
+  readyIndex: number
+  /** Writes that the core has put out, and those of them that are durable. */
+  writes: number
+  durableWrites: number
+  /** Last entry whose callback has finished. */
+  applied: number
+}
+
+interface Envelope<Message> {
+  readonly partition: number
+  readonly message: Message
+  readonly after: number
+}
+
+export class NodeWatch<Message> {
+  readonly #book: LawBook
+  readonly #node: NodeId
+  readonly #probe: ProtocolProbe<Message> | undefined
+  readonly #cores = new Map<number, CoreWatch>()
+  /** Messages are objects that a core makes once, and their bytes are what the network sees. */
+  readonly #messages = new WeakMap<object, Envelope<Message>>()
+  readonly #encoded = new WeakMap<Uint8Array, Envelope<Message>>()
+  #incarnation = 0
+
+  constructor(book: LawBook, node: NodeId, probe?: ProtocolProbe<Message>) {
+    this.#book = book
+    this.#node = node
+    this.#probe = probe
+  }
+
+  /** The last entry that this life has applied, protocol entries left out. */
+  applied(partition: number): number {
+    return this.#cores.get(partition)?.applied ?? 0
+  }
+
+  /** The same protocol, watched. */
+  observe(protocol: Protocol<Message>): Protocol<Message> {
+    return {
+      name: protocol.name,
+      tickMs: protocol.tickMs,
+      electionTimeoutMs: protocol.electionTimeoutMs,
+      warnings: protocol.warnings,
+      createCore: (options) => {
+        const core = protocol.createCore(options)
+        const watch = this.#began(options, core)
+        return {
+          step: (input) => core.step(input),
+          admit: () => core.admit(),
+          propose: (block) => core.propose(block),
+          takeOutput: () => {
+            const output = core.takeOutput()
+            this.#took(watch, output)
+            return output
+          },
+          blockAt: (index) => core.blockAt(index),
+          status: () => core.status(),
+        }
+      },
+      encode: (message) => {
+        const bytes = protocol.encode(message)
+        const envelope = this.#messages.get(message as object)
+        if (envelope !== undefined) this.#encoded.set(bytes, envelope)
+        return bytes
+      },
+      decode: (bytes) => protocol.decode(bytes),
+    }
+  }
+
+  /** A message leaves this node. */
+  sent(to: NodeId, partition: number, bytes: Uint8Array): void {
+    const envelope = this.#encoded.get(bytes)
+    const watch = this.#cores.get(partition)
+    if (envelope === undefined || watch === undefined) {
+      this.#book.broken('durable-before-sent', `${this.#node} sent bytes that no core has asked for`)
+      return
+    }
+    if (envelope.after > watch.durableWrites) {
+      this.#book.broken(
+        'durable-before-sent',
+        `${this.#node} sent a message of partition ${partition} that promises write ${envelope.after}, durable is ${watch.durableWrites}`,
+      )
+    }
+    const vote = this.#probe?.vote(envelope.message)
+    if (vote !== undefined) this.#book.voted(partition, vote, this.#node, to)
+    const term = envelope.after > 0 ? this.#probe?.term(envelope.message) : undefined
+    if (term !== undefined) {
+      const { toldTerm } = this.#book.partition(partition)
+      toldTerm.set(this.#node, Math.max(term, toldTerm.get(this.#node) ?? 0))
+    }
+  }
+
+  /** A write of this life has become durable. */
+  durable(write: LogWrite): void {
+    const watch = this.#cores.get(write.partition)
+    if (watch !== undefined) watch.durableWrites++
+    if (write.type === 'state') return
+    const { committed, disks } = this.#book.partition(write.partition)
+    const image = disks.get(this.#node)!
+    const { block, truncate } = write
+    if (!fits(image, block)) {
+      this.#book.broken('committed-kept', `${this.#node} wrote a block at ${block.index} behind ${image.lastIndex}`)
+      return
+    }
+    // What is committed stays on every disk that has it.
+    const last = Math.min(image.lastIndex, committed.lastIndex)
+    const kept = [block.index, last].filter(
+      (index) => index <= last && image.chainAt(index) === committed.chainAt(index),
+    )
+    image.put(block, truncate)
+    if (kept.some((index) => image.chainAt(index) !== committed.chainAt(index))) {
+      this.#book.broken('committed-kept', `${this.#node} overwrote committed entries from ${block.index} on its disk`)
+    }
+  }
+
+  /** A callback is called with an entry. */
+  applying(entry: Entry, by: 'leader' | 'follower'): void {
+    const { partition, index, origin } = entry
+    const where = `${this.#node}, partition ${partition}, entry ${index}`
+    const watch = this.#cores.get(partition)
+    const { committed } = this.#book.partition(partition)
+    if (watch === undefined) {
+      this.#book.broken('applied-in-order', `${where}: applied by a node without a core`)
+      return
+    }
+    let due = watch.applied + 1
+    while (due < index && committed.factsAt(due)?.noop === true) due++
+    if (index !== due) this.#book.broken('applied-in-order', `${where}: due was ${due}`)
+    const facts = committed.factsAt(index)
+    if (facts === undefined || index > watch.commit) {
+      this.#book.broken('one-history', `${where}: applied before it is committed`)
+    } else if (facts.id !== factsOfEntry(entry).id) {
+      this.#book.broken('one-history', `${where}: another entry is committed there`)
+    }
+    const own = origin.node === this.#node && origin.incarnation === this.#incarnation
+    if (own !== (by === 'leader')) {
+      this.#book.broken('callback-by-origin', `${where}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`)
+    }
+  }
+
+  /** The callback has finished with this entry. */
+  finished(entry: Entry): void {
+    const watch = this.#cores.get(entry.partition)
+    if (watch !== undefined) watch.applied = entry.index
+    this.#book.count('applied')
+    this.#book.history.add(
+      2,
+      this.#book.nodes.indexOf(this.#node),
+      entry.partition,
+      entry.index,
+      factsOfEntry(entry).id,
+    )
+  }
+
+  /** The engine announces its leadership. */
+  announced(partition: number, term: number): void {
+    const watch = this.#cores.get(partition)
+    if (watch === undefined) return
+    const { committed } = this.#book.partition(partition)
+    let done = watch.applied
+    while (committed.factsAt(done + 1)?.noop === true) done++
+    if (term !== watch.term || watch.role !== 'leader' || done < watch.readyIndex) {
+      this.#book.broken(
+        'announced-when-ready',
+        `${this.#node} announced term ${term} of partition ${partition} with ${done} of ${watch.readyIndex} applied`,
+      )
+    }
+  }
+
+  #began(options: CoreOptions, core: Core<Message>): CoreWatch {
+    const { partition, recovered } = options
+    const record = this.#book.partition(partition)
+    const image = record.disks.get(this.#node)!.clone()
+    this.#incarnation = options.incarnation
+    const { role, term } = core.status()
+    const newest = recovered.blocks.at(-1)
+    if ((newest === undefined ? 0 : lastIndexOf(newest)) !== image.lastIndex) {
+      this.#book.broken('promises-kept', `${this.#node} began partition ${partition} without its whole log`)
+    }
+    const told = record.toldTerm.get(this.#node) ?? 0
+    if (term < told) {
+      this.#book.broken(
+        'promises-kept',
+        `${this.#node} told of term ${told} of partition ${partition}, began at ${term}`,
+      )
+    }
+    const watch: CoreWatch = {
+      partition,
+      image,
+      commit: 0,
+      role,
+      term,
+      readyIndex: 0,
+      writes: 0,
+      durableWrites: 0,
+      applied: 0,
+    }
+    this.#cores.set(partition, watch)
+    return watch
+  }
+
+  #took(watch: CoreWatch, output: Output<Message>): void {
+    const { partition } = watch
+    const where = `${this.#node}, partition ${partition}`
+    for (const { number, write } of output.writes) {
+      if (number !== ++watch.writes)
+        this.#book.broken('durable-before-sent', `${where}: write ${number} is out of order`)
+      if (write.type === 'state') continue
+      const { block, truncate } = write
+      if (!fits(watch.image, block)) {
+        this.#book.broken('committed-kept', `${where}: a block at ${block.index} behind ${watch.image.lastIndex}`)
+        return
+      }
+      if (block.index <= watch.commit) {
+        this.#book.broken('committed-kept', `${where}: rewrites ${block.index}, commit is ${watch.commit}`)
+      }
+      if (block.index <= watch.image.lastIndex) {
+        this.#book.count('truncations')
+        if (watch.role === 'leader' && output.roles.length === 0) {
+          this.#book.broken('leader-append-only', `${where}: the leader rewrites its entry ${block.index}`)
+        }
+      }
+      watch.image.put(block, truncate)
+      this.#book.matches(partition, this.#node, watch.image, lastIndexOf(block))
+    }
+    for (const { role, term, readyIndex } of output.roles) {
+      if (term < watch.term) {
+        this.#book.broken('promises-kept', `${where}: the term fell from ${watch.term} to ${term}`)
+      }
+      Object.assign(watch, { role, term, readyIndex })
+      this.#book.history.add(3, this.#book.nodes.indexOf(this.#node), partition, term, role.length)
+      if (role !== 'leader') continue
+      this.#book.led(partition, term, this.#node)
+      this.#book.complete(partition, this.#node, term, watch.image)
+    }
+    for (const { message, after } of output.messages) {
+      const known = this.#messages.get(message as object)
+      this.#messages.set(message as object, { partition, message, after: Math.max(after, known?.after ?? 0) })
+    }
+    const { commit } = output
+    if (commit < watch.commit || commit > watch.image.lastIndex) {
+      this.#book.broken(
+        'commit-monotone',
+        `${where}: commit went from ${watch.commit} to ${commit}, the log ends at ${watch.image.lastIndex}`,
+      )
+    } else if (commit > watch.commit) {
+      watch.commit = commit
+      const byCount = watch.role === 'leader' && output.roles.length === 0
+      this.#book.committed(partition, this.#node, { image: watch.image, commit, term: watch.term, byCount })
+    }
+  }
+}

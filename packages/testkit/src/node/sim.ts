@@ -1,0 +1,161 @@
+// `pnpm sim`: many seeds, one line at the end, and for each seed that fails the line that reproduces it.
+//
+// Always true: a seed's history does not depend on how many processes share the work, nor on their pace; results are
+// put together in the order of the seeds.
+
+import { fork } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { combine, hashText } from '../laws/hash.ts'
+import type { Counters } from '../laws/book.ts'
+import type { SeedResult } from '../storm/run.ts'
+import { ArgumentError, HELP, parseArguments, type SimArguments } from './arguments.ts'
+import { seedRunner } from './registry.ts'
+
+/** From this many seeds on the work is shared by two processes. */
+const SHARED_FROM = 50
+
+/** What is kept of a seed, small enough for millions of them. */
+interface SeedLine {
+  readonly seed: number
+  readonly hash: string
+  readonly virtualMs: number
+  readonly events: number
+  readonly counters: Counters
+  readonly law: string | undefined
+  readonly message: string | undefined
+}
+
+interface Share {
+  readonly options: SimArguments
+  /** Seeds `seed + offset`, `seed + offset + stride`, ... */
+  readonly offset: number
+  readonly stride: number
+}
+
+const started = performance.now()
+
+async function runShare(share: Share, done: (line: SeedLine) => void): Promise<void> {
+  const { options, offset, stride } = share
+  const run = seedRunner(options)
+  for (let i = offset; i < options.seeds; i += stride) {
+    const result = await run(options.seed + i)
+    done(options.checkDeterminism ? compare(result, await run(options.seed + i)) : lineOf(result))
+    // Lets the operating system's events in: messages to the parent, signals.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function lineOf(result: SeedResult): SeedLine {
+  const { seed, hash, virtualMs, events, counters, violation } = result
+  return { seed, hash, virtualMs, events, counters, law: violation?.law, message: violation?.message }
+}
+
+function compare(first: SeedResult, second: SeedResult): SeedLine {
+  const line = lineOf(first)
+  if (first.hash === second.hash && first.events === second.events) return line
+  return { ...line, law: 'determinism', message: `one run has hash ${first.hash}, another ${second.hash}` }
+}
+
+/** Runs a share in a child process, which is this same file. */
+function runChild(share: Share, done: (line: SeedLine) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = fork(new URL(import.meta.url), [], {
+      env: { ...process.env, MAKO_SIM_SHARE: JSON.stringify(share) },
+      execArgv: process.execArgv,
+    })
+    child.on('message', (line) => done(line as SeedLine))
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      if (code === 0) resolve()
+      else reject(new Error(`A child process ended with code ${String(code)}.`))
+    })
+  })
+}
+
+async function runAll(options: SimArguments): Promise<SeedLine[]> {
+  const lines: (SeedLine | undefined)[] = new Array<SeedLine | undefined>(options.seeds)
+  let finished = 0
+  let failed = 0
+  let shownAt = 0
+  const done = (line: SeedLine): void => {
+    lines[line.seed - options.seed] = line
+    finished++
+    if (line.law !== undefined) {
+      failed++
+      process.stderr.write(`\nseed ${line.seed}: ${line.law}: ${line.message ?? ''}\n  ${reproduce(options, line)}\n`)
+    }
+    const now = performance.now()
+    const everyMs = process.stderr.isTTY ? 200 : 5000
+    if (now - shownAt < everyMs && finished < options.seeds) return
+    shownAt = now
+    const text = `${finished} of ${options.seeds} seeds, ${failed} failed, ${((now - started) / 1000).toFixed(1)} s`
+    process.stderr.write(process.stderr.isTTY ? `\r${text}${finished === options.seeds ? '\n' : ''}` : `${text}\n`)
+  }
+  const processes = options.seeds > SHARED_FROM && availableParallelism() > 1 ? 2 : 1
+  const shares = Array.from({ length: processes }, (_, offset) => ({ options, offset, stride: processes }))
+  await Promise.all(shares.map((share, i) => (i === 0 ? runShare(share, done) : runChild(share, done))))
+  return lines.filter((line) => line !== undefined)
+}
+
+function reproduce(options: SimArguments, line: SeedLine): string {
+  const nodes = options.nodes === undefined ? '' : ` --nodes ${options.nodes}`
+  const { protocol, profile, workload, seconds } = options
+  return `pnpm sim --protocol ${protocol} --seeds 1 --seed ${line.seed} --seconds ${seconds} --profile ${profile} --workload ${workload}${nodes}`
+}
+
+function report(options: SimArguments, lines: readonly SeedLine[]): boolean {
+  const failed = lines
+    .filter((line) => line.law !== undefined)
+    .map(({ seed, law, message }) => ({ seed, law, message }))
+  const virtualSeconds = Math.round(lines.reduce((sum, line) => sum + line.virtualMs, 0) / 1000)
+  const realSeconds = Math.round((performance.now() - started) / 10) / 100
+  const hash = lines
+    .reduce((all, line) => combine(all, hashText(line.hash)), 0)
+    .toString(16)
+    .padStart(14, '0')
+  const ok = failed.length === 0 && lines.length === options.seeds
+  if (options.json) {
+    const { protocol, seeds, seed: firstSeed } = options
+    console.log(JSON.stringify({ ok, protocol, seeds, firstSeed, failed, virtualSeconds, realSeconds, hash }))
+    return ok
+  }
+  const totals: Record<string, number> = {}
+  let events = 0
+  for (const line of lines) {
+    events += line.events
+    for (const [name, count] of Object.entries(line.counters)) totals[name] = (totals[name] ?? 0) + count
+  }
+  for (const name of Object.keys(totals).sort()) console.log(`${String(totals[name]).padStart(12)}  ${name}`)
+  console.log(
+    `${ok ? 'ok' : 'FAILED'}: ${lines.length} seeds, ${failed.length} failed, ${virtualSeconds} virtual seconds in ` +
+      `${realSeconds} s, ${events} events, hash ${hash}`,
+  )
+  return ok
+}
+
+async function main(): Promise<void> {
+  const share = process.env['MAKO_SIM_SHARE']
+  if (share !== undefined && process.send !== undefined) {
+    await runShare(JSON.parse(share) as Share, (line) => process.send?.(line))
+    process.disconnect()
+    return
+  }
+  const options = parseArguments(process.argv.slice(2))
+  if (options === undefined) {
+    console.log(HELP)
+    return
+  }
+  seedRunner(options)
+  const lines = await runAll(options)
+  if (!report(options, lines)) process.exitCode = 1
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ArgumentError) {
+    console.error(`${error.message}\n\n${HELP}`)
+    process.exitCode = 2
+  } else {
+    console.error(error)
+    process.exitCode = 1
+  }
+})

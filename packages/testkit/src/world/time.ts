@@ -1,0 +1,116 @@
+// Virtual time: one queue of events for a whole cluster.
+//
+// Always true: events run one at a time, in the order of their times and, at one time, in the order in which they were
+// scheduled; time moves only between events. Promises that an event has settled run their continuations before the
+// next event, in the order that the language prescribes, so equal inputs give equal histories.
+
+/** An event that was scheduled; only good for `cancel`. */
+export interface ScheduledEvent {
+  readonly atMs: number
+  readonly order: number
+  run: (() => void) | undefined
+}
+
+/**
+ * Microtask hops after each event. One event reaches code that awaits it in 1 to 3 hops (an `async` function that
+ * returns a promise needs 3); a longer chain continues between later events, just as deterministically.
+ */
+const HOPS = 4
+
+export class VirtualTime {
+  #nowMs = 0
+  #order = 0
+  #events = 0
+  readonly #heap: ScheduledEvent[] = []
+
+  /** Milliseconds since the world began. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  /** Events that have run. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** Runs `run` once, `delayMs` from now; never from inside this call. */
+  schedule(delayMs: number, run: () => void): ScheduledEvent {
+    const event: ScheduledEvent = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run }
+    this.#push(event)
+    return event
+  }
+
+  cancel(event: ScheduledEvent): void {
+    event.run = undefined
+  }
+
+  /**
+   * Runs events until the condition holds or this much time has passed; tells whether it holds. The condition is asked
+   * after each event.
+   */
+  async runUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
+    const endMs = this.#nowMs + limitMs
+    await settle()
+    while (!condition()) {
+      const event = this.#heap[0]
+      if (event === undefined || event.atMs > endMs) {
+        this.#nowMs = endMs
+        return condition()
+      }
+      this.#pop()
+      const { run } = event
+      if (run === undefined) continue
+      this.#nowMs = event.atMs
+      this.#events++
+      event.run = undefined
+      run()
+      for (let hop = 0; hop < HOPS; hop++) await null
+    }
+    return true
+  }
+
+  /** Runs everything that happens in this much time. */
+  async runFor(durationMs: number): Promise<void> {
+    await this.runUntil(() => false, durationMs)
+  }
+
+  #push(event: ScheduledEvent): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(event)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      const above = heap[parent]!
+      if (!before(event, above)) break
+      heap[at] = above
+      at = parent
+    }
+    heap[at] = event
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()!
+    const length = heap.length
+    if (length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= length) break
+      if (child + 1 < length && before(heap[child + 1]!, heap[child]!)) child++
+      if (!before(heap[child]!, last)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last
+  }
+}
+
+function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
+
+/** Lets longer chains of promises run: what was started outside of an event (a start, a stop). */
+async function settle(): Promise<void> {
+  for (let hop = 0; hop < 16; hop++) await null
+}
