@@ -4,7 +4,6 @@
 // could be found at once, each with its path, line, column and reason, in the order of the file.
 
 import { MakoError } from '@mako/engine'
-import type { EngineLimits } from '@mako/engine'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { type ClusterConfig, type ClusterFile, clusterFile } from './schema.ts'
@@ -115,8 +114,9 @@ function contradictions(file: ClusterFile): Fault[] {
     if (known.has(partition)) faults.push({ path: ['partitions', i], reason: `partition ${partition} is there twice` })
     known.add(partition)
   }
+  const groups = typeof file.leadTogether === 'boolean' ? [] : file.leadTogether
   const groupOf = new Map<number, number>()
-  for (const [g, group] of (Array.isArray(file.leadTogether) ? file.leadTogether : []).entries()) {
+  for (const [g, group] of groups.entries()) {
     for (const [i, partition] of group.entries()) {
       const path = ['leadTogether', g, i]
       if (!known.has(partition)) {

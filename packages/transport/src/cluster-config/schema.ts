@@ -53,18 +53,26 @@ const limits = z.strictObject(
   Object.fromEntries(limitNames.map((key) => [key, limit])) as Record<keyof EngineLimits, typeof limit>,
 )
 
-/** The file as it is written. Keys that are not here are refused. */
-export const clusterFile = z.strictObject({
+/** The file as it is written, with what is left out filled in. */
+export interface ClusterFile {
+  readonly clusterId: string
+  readonly members: readonly Member[]
+  /** A number n stands for 0 to n - 1. */
+  readonly partitions: number | readonly number[]
+  /** True stands for all partitions. */
+  readonly leadTogether: boolean | readonly (readonly number[])[]
+  readonly timings: { readonly [Name in keyof ClusterTimings]?: number | undefined }
+  readonly limits: { readonly [Name in keyof EngineLimits]?: number | undefined }
+}
+
+/** Keys that are not here are refused. */
+export const clusterFile: z.ZodType<ClusterFile> = z.strictObject({
   clusterId: name,
   members: z.array(z.strictObject({ id: name, address })).min(1),
-  /** A number n stands for 0 to n - 1. */
   partitions: z.union([z.int().min(1).max(MAX_PARTITIONS), partitionList]).default(1),
-  /** True: all partitions. */
   leadTogether: z.union([z.boolean(), z.array(partitionList)]).default(false),
   timings: z
     .strictObject({ heartbeatMs: milliseconds.optional(), electionTimeoutMs: milliseconds.optional() })
     .default({}),
   limits: limits.default({}),
 })
-
-export type ClusterFile = z.output<typeof clusterFile>

@@ -24,8 +24,14 @@ export const HELLO_TAG = 0
 /** Bodies of small messages are copied into one buffer; from here on the socket is given the message itself. */
 const COPY_BELOW_BYTES = 1024
 
-/** A data frame ends when it is this long, so that its receiver can begin: a message that is larger has its own. */
-const FRAME_TARGET_BYTES = 256 * 1024
+/** A data frame ends when it is this long, so that its receiver can begin. */
+const FRAME_TARGET_BYTES = 64 * 1024
+
+/**
+ * From here on a message has a frame of its own. Its receiver can then keep the memory in which the frame was gathered,
+ * which is the message and little else, without copying it once more.
+ */
+const OWN_FRAME_BYTES = 8 * 1024
 
 /** A message on its way out. */
 export interface OutMessage {
@@ -65,12 +71,15 @@ export function encodeMessages(messages: readonly OutMessage[], tag: number, max
   const frames: { readonly end: number; readonly bodyBytes: number }[] = []
   let bodyBytes = 0
   let copiedBytes = 0
+  let wasLarge = false
   for (const [i, { bytes }] of messages.entries()) {
     const more = MESSAGE_HEADER_BYTES + bytes.length
-    if (bodyBytes > 0 && bodyBytes + more > limit) {
+    const isLarge = bytes.length >= OWN_FRAME_BYTES
+    if (bodyBytes > 0 && (isLarge || wasLarge || bodyBytes + more > limit)) {
       frames.push({ end: i, bodyBytes })
       bodyBytes = 0
     }
+    wasLarge = isLarge
     bodyBytes += more
     copiedBytes += bytes.length < COPY_BELOW_BYTES ? more : MESSAGE_HEADER_BYTES
   }

@@ -53,9 +53,8 @@ export function helloFits(clusterId: string, from: NodeId, to: NodeId): boolean 
 export function decodeHello(body: Uint8Array): Hello | undefined {
   try {
     const message = HelloMessage.decode(body)
-    // A zero is not on the wire, and what then stands in for it is an object of the codec.
-    const incarnation = Number(message.incarnation)
-    const attempt = Number(message.attempt)
+    const incarnation = numberOf(message.incarnation)
+    const attempt = numberOf(message.attempt)
     if (!Number.isSafeInteger(incarnation) || !Number.isSafeInteger(attempt)) return undefined
     const { version, clusterId, from, to } = message
     const purpose = purposeOf(message.purpose)
@@ -63,6 +62,11 @@ export function decodeHello(body: Uint8Array): Hello | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A zero is not on the wire, and what the codec then puts in its place is an object, whatever its type says. */
+function numberOf(value: unknown): number {
+  return Number(value)
 }
 
 function purposeOf(code: number): Purpose | undefined {

@@ -36,7 +36,18 @@ export interface TcpTransportOptions {
   readonly random?: Random
 }
 
-const DEFAULTS = {
+export interface TcpLimits {
+  readonly maxFrameBytes: number
+  readonly outboxBytes: number
+  readonly outboxMessages: number
+  readonly minBackoffMs: number
+  readonly maxBackoffMs: number
+  readonly helloTimeoutMs: number
+  readonly pingMs: number
+  readonly maxPendingConnections: number
+}
+
+const DEFAULTS: TcpLimits = {
   maxFrameBytes: 16 * 1024 * 1024,
   outboxBytes: 64 * 1024 * 1024,
   outboxMessages: 65_536,
@@ -47,11 +58,9 @@ const DEFAULTS = {
   maxPendingConnections: 64,
 }
 
-export type TcpLimits = typeof DEFAULTS
-
 /** @throws MakoError `BAD_OPTION` */
 export function limitsOf(options: TcpTransportOptions): TcpLimits {
-  const limits = { ...DEFAULTS }
+  const limits: { -readonly [Name in keyof TcpLimits]: number } = { ...DEFAULTS }
   for (const name of Object.keys(DEFAULTS) as (keyof TcpLimits)[]) {
     const value = options[name]
     if (value === undefined) continue
