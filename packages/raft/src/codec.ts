@@ -10,11 +10,23 @@ import {
   type WireAppend,
   type WireAppendReply,
   type WireEnvelope,
+  type WireHeartbeat,
   type WireHint,
   type WirePosition,
   type WireVoteReply,
+  type WireVoteRequest,
 } from './gen/raft.js'
-import type { Append, AppendReply, ElectionKind, Hint, Position, RaftMessage, VoteReply } from './messages.ts'
+import type {
+  Append,
+  AppendReply,
+  ElectionKind,
+  Heartbeat,
+  Hint,
+  Position,
+  RaftMessage,
+  VoteReply,
+  VoteRequest,
+} from './messages.ts'
 
 /** Terms at or above this are refused: no cluster holds so many elections, but one bad message could claim it. */
 const TERM_LIMIT = 2 ** 40
@@ -41,10 +53,7 @@ export function decodeMessage(bytes: Uint8Array): RaftMessage {
   } catch (cause) {
     throw new MakoError('CORRUPT_MESSAGE', 'A Raft message is not readable as protobuf.', { cause })
   }
-  const messages = fromWire(envelope)
-  const [message] = messages
-  if (message === undefined || messages.length > 1) throw corrupt(`has ${messages.length} bodies instead of one`)
-  return message
+  return fromWire(envelope)
 }
 
 export function encodeHardState(state: HardState): Uint8Array {
@@ -87,26 +96,28 @@ function toWire(message: RaftMessage): WireEnvelope {
   }
 }
 
-/** All bodies that are there: protobuf lets a sender write several. */
-function fromWire(envelope: WireEnvelope): RaftMessage[] {
-  const messages: RaftMessage[] = []
+/** Of several bodies protobuf keeps the last one, so that at most one is there. */
+function fromWire(envelope: WireEnvelope): RaftMessage {
   const { append, heartbeat, appendReply, voteRequest, voteReply, timeoutNow } = envelope
-  if (append) messages.push(appendFrom(append))
-  if (heartbeat) {
-    const probe = heartbeat.probe ? position(heartbeat.probe) : undefined
-    const commit = whole(heartbeat.commit, 'commit')
-    messages.push({ type: 'heartbeat', term: termOf(heartbeat.term), commit, probe })
-  }
-  if (appendReply) messages.push(appendReplyFrom(appendReply))
-  if (voteRequest) {
-    const last = position(voteRequest.last)
-    const term = termOf(voteRequest.term)
-    if (last.term > term) throw corrupt('asks for a vote in a term below that of its own log')
-    messages.push({ type: 'vote-request', term, election: election(voteRequest.election), last })
-  }
-  if (voteReply) messages.push(voteReplyFrom(voteReply))
-  if (timeoutNow) messages.push({ type: 'timeout-now', term: termOf(timeoutNow.term) })
-  return messages
+  if (append) return appendFrom(append)
+  if (heartbeat) return heartbeatFrom(heartbeat)
+  if (appendReply) return appendReplyFrom(appendReply)
+  if (voteRequest) return voteRequestFrom(voteRequest)
+  if (voteReply) return voteReplyFrom(voteReply)
+  if (timeoutNow) return { type: 'timeout-now', term: termOf(timeoutNow.term) }
+  throw corrupt('has no body that is known')
+}
+
+function heartbeatFrom(wire: WireHeartbeat): Heartbeat {
+  const probe = wire.probe ? position(wire.probe) : undefined
+  return { type: 'heartbeat', term: termOf(wire.term), commit: whole(wire.commit, 'commit'), probe }
+}
+
+function voteRequestFrom(wire: WireVoteRequest): VoteRequest {
+  const term = termOf(wire.term)
+  const last = position(wire.last)
+  if (last.term > term) throw corrupt('asks for a vote in a term below that of its own log')
+  return { type: 'vote-request', term, election: election(wire.election), last }
 }
 
 function appendFrom(wire: WireAppend): Append {
