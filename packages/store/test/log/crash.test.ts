@@ -216,6 +216,18 @@ describe('damage', () => {
     }
   })
 
+  test('records of another segment, at the very offset at which they were valid there, are not taken for records', async () => {
+    const files = await small(false)
+    const bytes = files.bytesOf(last)
+    let end = bytes.length
+    while (bytes[end - 1] === 0) end--
+    end = Math.ceil(end / 8) * 8
+    const older = files.bytesOf('0000000001.segment')
+    expect(older[end + 16]).toBe(1)
+    bytes.set(older.subarray(end, end + 1000), end)
+    expect(await look(files)).toEqual(ALL)
+  })
+
   test('a missing segment or missing metadata is refused by name', async () => {
     for (const name of ['0000000001.segment', last, 'log.meta']) {
       const files = await small(true)
