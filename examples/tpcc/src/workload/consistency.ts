@@ -27,36 +27,40 @@ export interface ConsistencyReport {
 
 type Condition = keyof ConsistencyReport
 
-const conditions = ['condition1', 'condition2', 'condition3', 'condition4'] as const
+/** The first thing that is wrong with each condition. */
+type Failures = Map<Condition, string>
 
-/** Checks all warehouses; the message is about the first place that is wrong. */
+/** Checks all warehouses; the message of a condition is about the first place where it is violated. */
 export function checkConsistency(reader: Reader, warehouses: number): ConsistencyReport {
-  const reports: ConsistencyReport[] = []
-  for (let warehouse = 1; warehouse <= warehouses; warehouse++) reports.push(checkWarehouse(reader, warehouse))
-  return mergeReports(reports)
+  const failures: Failures = new Map()
+  for (let warehouse = 1; warehouse <= warehouses; warehouse++) checkWarehouse(reader, warehouse, failures)
+  const result = (condition: Condition): ConditionResult => {
+    const message = failures.get(condition)
+    return message === undefined ? { ok: true } : { ok: false, message }
+  }
+  return {
+    condition1: result('condition1'),
+    condition2: result('condition2'),
+    condition3: result('condition3'),
+    condition4: result('condition4'),
+  }
 }
 
-/** Checks one warehouse, for callers that let others work in between. */
-export function checkWarehouse(reader: Reader, warehouse: number): ConsistencyReport {
-  const failures = new Map<Condition, string>()
-  const warehouseRow = reader.get(warehouseTable, { warehouse })
-  if (warehouseRow === undefined) {
-    for (const condition of conditions) failures.set(condition, `there is no warehouse ${warehouse}`)
-    return reportOf(failures)
-  }
+function checkWarehouse(reader: Reader, warehouse: number, failures: Failures): void {
+  const ytd = reader.get(warehouseTable, { warehouse })?.ytd
   let districtsYtd = 0
   for (let district = 1; district <= districtsPerWarehouse; district++) {
     const districtRow = reader.get(districtTable, { warehouse, district })
     districtsYtd += districtRow?.ytd ?? 0
     checkDistrict(reader, warehouse, district, districtRow?.nextOrder, failures)
   }
-  if (warehouseRow.ytd !== districtsYtd) {
-    failures.set(
-      'condition1',
-      `warehouse ${warehouse}: its year-to-date is ${warehouseRow.ytd}, that of its districts together ${districtsYtd}`,
-    )
-  }
-  return reportOf(failures)
+  if (ytd === districtsYtd || failures.has('condition1')) return
+  failures.set(
+    'condition1',
+    ytd === undefined
+      ? `warehouse ${warehouse}: it is missing`
+      : `warehouse ${warehouse}: its year-to-date is ${ytd}, that of its districts together ${districtsYtd}`,
+  )
 }
 
 function checkDistrict(
@@ -64,7 +68,7 @@ function checkDistrict(
   warehouse: number,
   district: number,
   nextOrder: number | undefined,
-  failures: Map<Condition, string>,
+  failures: Failures,
 ): void {
   const prefix = { warehouse, district }
   const fail = (condition: Condition, message: string): void => {
@@ -105,33 +109,4 @@ function countOf(rows: Iterable<unknown>): number {
   let count = 0
   while (iterator.next().done !== true) count++
   return count
-}
-
-/** One report for many: a condition holds if it holds in all of them. */
-export function mergeReports(reports: Iterable<ConsistencyReport>): ConsistencyReport {
-  const failures = new Map<Condition, string>()
-  for (const report of reports) {
-    for (const condition of conditions) {
-      const result = report[condition]
-      if (!result.ok && !failures.has(condition)) failures.set(condition, result.message)
-    }
-  }
-  return reportOf(failures)
-}
-
-export function isConsistent(report: ConsistencyReport): boolean {
-  return conditions.every((condition) => report[condition].ok)
-}
-
-function reportOf(failures: ReadonlyMap<Condition, string>): ConsistencyReport {
-  const result = (condition: Condition): ConditionResult => {
-    const message = failures.get(condition)
-    return message === undefined ? { ok: true } : { ok: false, message }
-  }
-  return {
-    condition1: result('condition1'),
-    condition2: result('condition2'),
-    condition3: result('condition3'),
-    condition4: result('condition4'),
-  }
 }

@@ -30,12 +30,5 @@ export type { OrderStatusOutput } from './transactions/order-status.ts'
 export type { PaymentOutput } from './transactions/payment.ts'
 export type { StockLevelOutput } from './transactions/stock-level.ts'
 // Proving that nothing was lost.
-export {
-  type ConditionResult,
-  type ConsistencyReport,
-  checkConsistency,
-  checkWarehouse,
-  isConsistent,
-  mergeReports,
-} from './consistency.ts'
-export { checkReceipts, hasReceipt, type ReceiptCheck, type Reader } from './receipts.ts'
+export { type ConditionResult, type ConsistencyReport, checkConsistency } from './consistency.ts'
+export { hasReceipt, type Reader } from './receipts.ts'
