@@ -1,5 +1,17 @@
-// Typed schemas: what a table's keys and rows look like. From a schema come the TypeScript types, the order of keys,
-// and the compact encoding of rows (see `codec.ts`).
+// Typed schemas: what a table's keys and rows look like. From a schema come the TypeScript types, the order of keys
+// (`key.ts`), and the compact encoding of rows (`codec.ts`).
+//
+// Always true of a table that `defineTable` has returned: ids, names and columns are in range, so that nothing behind
+// it has to check a schema again.
+
+import { StoreError } from './errors.ts'
+
+/** Keys whose bits add up to at most this are stored as numbers: what a double holds exactly. */
+export const NUMBER_BITS = 53
+const MAX_TABLE_ID = 65_535
+/** Names become property names of rows; names like `0` would change the order of the columns. */
+const COLUMN_NAME = /^[A-Za-z_$][\w$]*$/
+const COLUMN_TYPES: ReadonlySet<string> = new Set(['uint', 'int', 'float', 'text', 'bytes', 'boolean'])
 
 /** A column of a key or a row; `Value` is a phantom that only the type checker sees. */
 export interface Column<Value> {
@@ -11,30 +23,33 @@ export interface Column<Value> {
 }
 
 /** An integer from 0 to 2^bits - 1. @default 53 bits */
-export function uint(bits = 53): Column<number> {
+export function uint(bits: number = NUMBER_BITS): Column<number> {
   return { type: 'uint', bits }
 }
 /** A safe integer of either sign. */
 export function int(): Column<number> {
   return { type: 'int' }
 }
-/** A double; not allowed in keys. */
+/** A double, not NaN (which is not equal to itself); -0 is stored as 0. Not allowed in keys. */
 export function float(): Column<number> {
   return { type: 'float' }
 }
+/** A string without lone surrogates. In a key its order is that of `<`: by UTF-16 code units. */
 export function text(): Column<string> {
   return { type: 'text' }
 }
+/** Bytes; they are copied when they are written. Not allowed in keys. */
 export function bytes(): Column<Uint8Array> {
   return { type: 'bytes' }
 }
+/** Not allowed in keys. */
 export function boolean(): Column<boolean> {
   return { type: 'boolean' }
 }
 /** The same column, which may also be null; not allowed in keys. */
 export function nullable<Value>(column: Column<Value>): Column<Value | null> {
-  const { value: _, ...rest } = column
-  return { ...rest, nullable: true }
+  const { type, bits } = column
+  return bits === undefined ? { type, nullable: true } : { type, bits, nullable: true }
 }
 
 export interface TableSchema {
@@ -57,9 +72,13 @@ export interface Table<S extends TableSchema> {
   readonly ordered: boolean
 }
 
+/** A table of any schema. */
+export type AnyTable = Table<TableSchema>
+
 /**
  * Declares a table.
- * @throws StoreError `BAD_SCHEMA` when the id is out of range, a key is empty, or a key column is neither uint nor text
+ * @throws StoreError `BAD_SCHEMA` when the id is out of range, a key is empty, a key column is neither uint nor text, or
+ *   a column has a name or type that cannot be stored
  */
 export function defineTable<const Key extends TableSchema['key'], const Row extends TableSchema['row']>(table: {
   readonly id: number
@@ -69,6 +88,35 @@ export function defineTable<const Key extends TableSchema['key'], const Row exte
   /** @default false */
   readonly ordered?: boolean
 }): Table<{ key: Key; row: Row }> {
-  const schema = { key: table.key, row: table.row }
-  return { id: table.id, name: table.name, schema, ordered: table.ordered ?? false }
+  const { id, name } = table
+  if (!Number.isInteger(id) || id < 1 || id > MAX_TABLE_ID) {
+    throw badSchema(name, `needs an id from 1 to ${MAX_TABLE_ID}, not ${id}`)
+  }
+  if (name === '') throw badSchema(name, 'needs a name')
+  const key = Object.entries<Column<unknown>>(table.key)
+  if (key.length === 0) throw badSchema(name, 'needs at least one key column')
+  for (const [column, type] of key) {
+    checkColumn(name, column, type)
+    if (type.nullable === true) throw badSchema(name, `has a key column ${column} that may be null`)
+    if (type.type !== 'uint' && type.type !== 'text') {
+      throw badSchema(name, `has a key column ${column} of type ${type.type}; keys are made of uint and text`)
+    }
+  }
+  for (const [column, type] of Object.entries<Column<unknown>>(table.row)) checkColumn(name, column, type)
+  return { id, name, schema: { key: table.key, row: table.row }, ordered: table.ordered ?? false }
+}
+
+function checkColumn(table: string, name: string, column: Column<unknown>): void {
+  if (!COLUMN_NAME.test(name) || name === '__proto__') {
+    throw badSchema(table, `has a column called ${JSON.stringify(name)}; use letters, digits and _`)
+  }
+  if (!COLUMN_TYPES.has(column.type)) throw badSchema(table, `has a column ${name} of an unknown type ${column.type}`)
+  const { bits } = column
+  if (column.type === 'uint' && bits !== undefined && (!Number.isInteger(bits) || bits < 1 || bits > NUMBER_BITS)) {
+    throw badSchema(table, `has a column ${name} of ${bits} bits; a uint has 1 to ${NUMBER_BITS}`)
+  }
+}
+
+function badSchema(table: string, what: string): StoreError {
+  return new StoreError('BAD_SCHEMA', `The table ${JSON.stringify(table)} ${what}.`)
 }
