@@ -92,10 +92,11 @@ function checkDistrict(
   const lines = countOf(reader.scan(orderLineTable, { prefix }))
 
   // What has nothing waiting has nothing to compare: clauses 3.3.2.2 and 3.3.2.3 say so.
-  if (nextOrder === undefined) fail('condition2', 'it is missing')
-  else if (newestOrder !== nextOrder - 1)
+  if (nextOrder === undefined) {
+    fail('condition2', 'it is missing')
+  } else if (newestOrder !== nextOrder - 1) {
     fail('condition2', `the newest order is ${newestOrder}, the next ${nextOrder}`)
-  else if (waiting > 0 && newestWaiting !== newestOrder) {
+  } else if (waiting > 0 && newestWaiting !== newestOrder) {
     fail('condition2', `the newest order is ${newestOrder}, the newest that waits ${newestWaiting}`)
   }
   if (waiting > 0 && newestWaiting - oldestWaiting + 1 !== waiting) {

@@ -117,7 +117,7 @@ describe('checkConsistency', () => {
     }
   })
 
-  it('sees an order that is missing as a whole (conditions 2 to 4)', () => {
+  it('sees an order that is missing as a whole (conditions 2 and 4)', () => {
     const { nextOrder } = database.get(districtTable, district)!
     const report = reportWith((t) => t.delete(orderTable, { ...district, order: nextOrder - 1 }))
     expect(violated(report).map((message) => message.slice(0, 10))).toEqual(['condition2', 'condition4'])
