@@ -134,7 +134,7 @@ export function renderLine(view: View): string {
 }
 
 function nodeRow(node: NodeView): string[] {
-  const known = node.process === 'running' || node.process === 'paused'
+  const known = node.process !== 'killed' && node.process !== 'starting'
   const figures = [
     node.role,
     String(node.term),
