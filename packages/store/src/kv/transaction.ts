@@ -10,7 +10,7 @@ import type { ScanRange, Transaction } from './contract.ts'
 import { StoreError } from './errors.ts'
 import type { PackedKey } from './key.ts'
 import type { StoredRow } from './rows.ts'
-import { type AnyRange, Scan } from './scan.ts'
+import { Scan } from './scan.ts'
 import type { KeyOf, RowOf, Table, TableSchema } from './schema.ts'
 import { rowAt, type Slot, type StoredTable, type TableSet, type UnsettledWrites } from './table.ts'
 
