@@ -25,7 +25,11 @@ export function becomeLeader(node: RaftNode): void {
     const entry = { kind: 'noop', payload: new Uint8Array(0) } as const
     node.appendBlock(encodeBlock({ index: next, term: node.term }, origin, [entry]), false)
   } else {
-    for (const peer of progress.values()) sendHeartbeat(node, peer)
+    // With nothing to append, the followers are asked for what they lack.
+    for (const peer of progress.values()) {
+      peer.probe(next)
+      sendHeartbeat(node, peer)
+    }
   }
 }
 

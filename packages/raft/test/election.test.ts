@@ -55,6 +55,25 @@ describe('election', () => {
     expect(a.role).toBe('leader')
   })
 
+  it('does not take an older write for that of its vote', () => {
+    const cluster = new Cluster({ nodes: 1, fastDisks: false })
+    const node = cluster.node('a')
+    cluster.runUntil(() => node.term === 3)
+    node.flush(1)
+    expect(node.role).not.toBe('leader')
+    node.flush()
+    expect(node.role).toBe('leader')
+  })
+
+  it('leaves a leader in peace whom only one follower cannot hear', () => {
+    const cluster = new Cluster()
+    const a = cluster.elect('a')
+    cluster.cuts = ({ from, to }) => (from === 'a' && to === 'c') || (from === 'c' && to === 'a')
+    cluster.run(10_000)
+    expect(cluster.leader).toBe(a)
+    expect(cluster.all.map((node) => node.term)).toEqual([1, 1, 1])
+  })
+
   it('a vote leaves when it is durable, and a crash before that takes it back', () => {
     const cluster = new Cluster({ raft: { preVote: false } })
     const b = cluster.node('b')
