@@ -19,10 +19,22 @@ export function factsOfEntry(entry: Entry): EntryFacts {
   const key = hashBytes(entry.payload)
   const { node, incarnation, sequence } = entry.origin
   let id = combine(key, entry.term)
-  id = combine(id, hashText(node) + hashText(entry.kind))
+  id = combine(id, nameHash(node) + nameHash(entry.kind))
   id = combine(id, incarnation)
   id = combine(id, sequence)
   return { id, key, noop: entry.kind === 'noop' }
+}
+
+/** Hashes of the few names there are: nodes and kinds. */
+const names = new Map<string, number>()
+
+function nameHash(name: string): number {
+  let hash = names.get(name)
+  if (hash === undefined) {
+    hash = hashText(name)
+    names.set(name, hash)
+  }
+  return hash
 }
 
 const known = new WeakMap<Uint8Array, readonly EntryFacts[]>()

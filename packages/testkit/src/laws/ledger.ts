@@ -115,6 +115,8 @@ export class Ledger {
   }
 
   #answer(call: Call, outcome: Outcome, answeredBefore: number): void {
+    // A process that died in the middle of its turn has told nobody.
+    if (!call.owed()) return
     const what = `${call.node}, partition ${call.partition}, entry ${call.index}`
     if (call.state !== 'open') this.#book.broken('answers', `${what} was answered twice`)
     call.state = outcome.status

@@ -15,7 +15,7 @@ import {
   type Role,
 } from '@mako/engine'
 import type { LawBook } from './book.ts'
-import { factsOfEntry, fits, type LogImage } from './image.ts'
+import { factsOfEntry, fits, type EntryFacts, type LogImage } from './image.ts'
 
 /** What the simulator may know of a protocol's messages; everything else it sees from outside. */
 export interface ProtocolProbe<Message> {
@@ -56,6 +56,7 @@ export class NodeWatch<Message> {
   readonly #messages = new WeakMap<object, Envelope<Message>>()
   readonly #encoded = new WeakMap<Uint8Array, Envelope<Message>>()
   #incarnation = 0
+  #ended = false
 
   constructor(book: LawBook, node: NodeId, probe?: ProtocolProbe<Message>) {
     this.#book = book
@@ -66,6 +67,11 @@ export class NodeWatch<Message> {
   /** The last entry that this life has applied, protocol entries left out. */
   applied(partition: number): number {
     return this.#cores.get(partition)?.applied ?? 0
+  }
+
+  /** The process has died: what is left of its turn has no effect, and counts for nothing. */
+  end(): void {
+    this.#ended = true
   }
 
   /** The same protocol, watched. */
@@ -84,7 +90,7 @@ export class NodeWatch<Message> {
           propose: (block) => core.propose(block),
           takeOutput: () => {
             const output = core.takeOutput()
-            this.#took(watch, output)
+            if (!this.#ended) this.#took(watch, output)
             return output
           },
           blockAt: (index) => core.blockAt(index),
@@ -148,42 +154,41 @@ export class NodeWatch<Message> {
   }
 
   /** A callback is called with an entry. */
-  applying(entry: Entry, by: 'leader' | 'follower'): void {
+  applying(entry: Entry, by: 'leader' | 'follower'): EntryFacts {
     const { partition, index, origin } = entry
-    const where = `${this.#node}, partition ${partition}, entry ${index}`
+    const where = (): string => `${this.#node}, partition ${partition}, entry ${index}`
+    const applied = factsOfEntry(entry)
     const watch = this.#cores.get(partition)
     const { committed } = this.#book.partition(partition)
     if (watch === undefined) {
-      this.#book.broken('applied-in-order', `${where}: applied by a node without a core`)
-      return
+      this.#book.broken('applied-in-order', `${where()}: applied by a node without a core`)
+      return applied
     }
     let due = watch.applied + 1
     while (due < index && committed.factsAt(due)?.noop === true) due++
-    if (index !== due) this.#book.broken('applied-in-order', `${where}: due was ${due}`)
+    if (index !== due) this.#book.broken('applied-in-order', `${where()}: due was ${due}`)
     const facts = committed.factsAt(index)
     if (facts === undefined || index > watch.commit) {
-      this.#book.broken('one-history', `${where}: applied before it is committed`)
-    } else if (facts.id !== factsOfEntry(entry).id) {
-      this.#book.broken('one-history', `${where}: another entry is committed there`)
+      this.#book.broken('one-history', `${where()}: applied before it is committed`)
+    } else if (facts.id !== applied.id) {
+      this.#book.broken('one-history', `${where()}: another entry is committed there`)
     }
     const own = origin.node === this.#node && origin.incarnation === this.#incarnation
     if (own !== (by === 'leader')) {
-      this.#book.broken('callback-by-origin', `${where}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`)
+      this.#book.broken(
+        'callback-by-origin',
+        `${where()}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`,
+      )
     }
+    return applied
   }
 
   /** The callback has finished with this entry. */
-  finished(entry: Entry): void {
+  finished(entry: Entry, facts: EntryFacts): void {
     const watch = this.#cores.get(entry.partition)
     if (watch !== undefined) watch.applied = entry.index
     this.#book.count('applied')
-    this.#book.history.add(
-      2,
-      this.#book.nodes.indexOf(this.#node),
-      entry.partition,
-      entry.index,
-      factsOfEntry(entry).id,
-    )
+    this.#book.history.add(2, this.#book.nodes.indexOf(this.#node), entry.partition, entry.index, facts.id)
   }
 
   /** The engine announces its leadership. */

@@ -1,7 +1,7 @@
 // Raft in the simulator: how a seed's tuning becomes options, and what the laws may know of its messages.
 
 import { raft, type RaftMessage } from '@mako/raft'
-import type { NodeId, Protocol } from '@mako/engine'
+import type { Protocol } from '@mako/engine'
 import type { ProtocolProbe } from '../laws/watch.ts'
 import type { ProtocolTuning } from '../storm/swarm.ts'
 
@@ -14,7 +14,7 @@ export const raftProbe: ProtocolProbe<RaftMessage> = {
       : undefined,
 }
 
-export function simRaft(tuning: ProtocolTuning, _node: NodeId): Protocol<RaftMessage> {
+export function simRaft(tuning: ProtocolTuning): Protocol<RaftMessage> {
   const { heartbeatMs, electionTimeoutMs, tickMs, preVote, checkQuorum, noopOnElection } = tuning
   return raft({ heartbeatMs, electionTimeoutMs, tickMs, preVote, checkQuorum, noopOnElection })
 }

@@ -149,7 +149,7 @@ export class Faults<Message> {
         )
       }
     }
-    this.#cluster.time.schedule(between(random, 10, 8 * this.#swarm.tuning.electionTimeoutMs), join)
+    this.#cluster.time.schedule(between(random, 10, 4 * this.#swarm.tuning.electionTimeoutMs), join)
   }
 
   #clog(): void {
@@ -160,7 +160,7 @@ export class Faults<Message> {
       ids.filter((id) => id !== from),
     )
     this.#count('clog')
-    this.#cluster.network.clog(from, to, between(this.#random, 10, 4 * this.#swarm.tuning.electionTimeoutMs))
+    this.#cluster.network.clog(from, to, between(this.#random, 10, 2 * this.#swarm.tuning.electionTimeoutMs))
   }
 
   #pause(): void {
@@ -169,7 +169,7 @@ export class Faults<Message> {
     const { process } = this.#cluster.node(id)
     this.#count('pause')
     process?.pause()
-    this.#cluster.time.schedule(between(this.#random, 10, 5 * this.#swarm.tuning.electionTimeoutMs), () => {
+    this.#cluster.time.schedule(between(this.#random, 10, 3 * this.#swarm.tuning.electionTimeoutMs), () => {
       process?.resume()
     })
   }
@@ -180,7 +180,7 @@ export class Faults<Message> {
     const { disk } = this.#cluster.node(id)
     this.#count('stuck disk')
     disk.stick()
-    this.#cluster.time.schedule(between(this.#random, 10, 5 * this.#swarm.tuning.electionTimeoutMs), () => {
+    this.#cluster.time.schedule(between(this.#random, 10, 3 * this.#swarm.tuning.electionTimeoutMs), () => {
       disk.unstick()
     })
   }

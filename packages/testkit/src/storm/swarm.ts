@@ -59,8 +59,9 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
   const electionTimeoutMs = heartbeatMs * between(random, 3, 10)
   const exactClocks = chance(random, 0.4)
   const maybe = <T>(probability: number, value: T): T | undefined => (chance(random, probability) ? value : undefined)
-  const every = (probability: number, rates: readonly number[]): number | undefined =>
-    maybe(storm ? probability : probability / 3, pick(random, rates) * (storm ? 1 : 10))
+  // Rates in election timeouts: what is rare for a quick protocol is a flood for a slow one.
+  const every = (probability: number, timeouts: readonly number[]): number | undefined =>
+    maybe(storm ? probability : probability / 3, pick(random, timeouts) * electionTimeoutMs * (storm ? 1 : 10))
   return {
     nodes: nodes ?? pick(random, [3, 3, 5]),
     partitions,
@@ -77,9 +78,9 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
     network: {
       delayMs: pick(random, [
         [0.05, 0.5],
-        [0.5, 5],
-        [1, electionTimeoutMs / 4],
-        [0.1, electionTimeoutMs],
+        [0.1, 2],
+        [0.5, electionTimeoutMs / 8],
+        [0.5, electionTimeoutMs / 2],
       ]),
       loss: storm ? pick(random, [0, 0, 0.01, 0.05, 0.2]) : 0,
       duplicate: storm ? pick(random, [0, 0.01, 0.1]) : 0,
@@ -90,10 +91,10 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
       flushMs: pick(random, [
         [0.02, 0.2],
         [0.5, 5],
-        [2, 30],
+        [1, 20],
       ]),
       hiccup: pick(random, [0, 0.01, 0.1]),
-      hiccupMs: electionTimeoutMs,
+      hiccupMs: electionTimeoutMs / 2,
     },
     callbacks: chance(random, 0.5)
       ? KIND_CALLBACKS
@@ -101,20 +102,20 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
           async: pick(random, [0, 0.05, 0.5]),
           slowMs: pick(random, [2, 20]),
           busy: pick(random, [0, 0.01]),
-          busyMs: electionTimeoutMs,
+          busyMs: electionTimeoutMs / 2,
           throws: pick(random, [0, 0.005, 0.02]),
         },
     faults: {
-      crash: every(0.9, [40, 120, 400, 1500]),
-      crashAll: every(0.3, [1500, 4000]),
-      stop: every(0.3, [500, 2000]),
-      cut: every(0.6, [100, 400, 1500]),
-      clog: every(0.3, [200, 1000]),
-      pause: every(0.4, [200, 1000]),
-      diskStuck: every(0.3, [500, 2000]),
-      diskError: every(0.3, [500, 2000]),
-      transfer: every(0.4, [100, 500]),
-      wallJump: every(0.2, [1000]),
+      crash: every(0.85, [0.5, 1.5, 5, 15]),
+      crashAll: every(0.3, [15, 50]),
+      stop: every(0.3, [5, 20]),
+      cut: every(0.6, [3, 10, 30]),
+      clog: every(0.3, [3, 10]),
+      pause: every(0.4, [5, 20]),
+      diskStuck: every(0.3, [5, 20]),
+      diskError: every(0.3, [5, 20]),
+      transfer: every(0.4, [1, 5]),
+      wallJump: every(0.2, [5]),
     },
     downMs: pick(random, [60, 60, 1000]),
     process: (draw) => ({

@@ -38,18 +38,19 @@ class LogWorkload implements Workload {
     this.#ledger = new Ledger(world.cluster.book)
     const { random } = world
     this.#habits = {
-      clients: between(random, 1, 6),
-      gapMs: pick(random, [2, 5, 20, 50]),
-      burst: pick(random, [1, 1, 4, 16]),
-      largestBatch: pick(random, [1, 4, 32]),
-      largestPayload: pick(random, [16, 64, 64, 1024, 8192]),
+      clients: between(random, 1, 4),
+      gapMs: pick(random, [5, 10, 30]),
+      burst: pick(random, [1, 1, 1, 8]),
+      largestBatch: pick(random, [1, 1, 4, 16]),
+      largestPayload: pick(random, [16, 16, 64, 512, 4096]),
     }
   }
 
-  readonly apply: ApplyHandler = (entry, { process }) => {
+  readonly apply: ApplyHandler = (entry, { process, by }) => {
     const { random, callbacks } = this.#world
     const { book } = this.#world.cluster
-    const key = hashBytes(entry.payload)
+    // Only the leader's callers are told the value.
+    const key = by === 'leader' ? hashBytes(entry.payload) : undefined
     if (chance(random, callbacks.busy)) {
       book.count('fault: busy callback')
       process.burn(below(random, callbacks.busyMs))
@@ -168,7 +169,7 @@ class LogWorkload implements Workload {
   /** Unique by its first bytes; most are small. */
   #payload(): Uint8Array {
     const { random } = this.#world
-    const small = chance(random, 0.8) ? 16 : this.#habits.largestPayload
+    const small = chance(random, 0.9) ? 16 : this.#habits.largestPayload
     const bytes = new Uint8Array(8 + below(random, small))
     const view = new DataView(bytes.buffer)
     view.setUint32(0, ++this.#payloads)

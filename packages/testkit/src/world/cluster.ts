@@ -201,9 +201,10 @@ export class SimCluster<Message> {
   /** Ends a node's process as SIGKILL and a power cut do. */
   crash(id: NodeId): void {
     const node = this.#node(id)
-    const { process } = node
+    const { process, watch } = node
     if (process === undefined) return
     process.kill()
+    watch?.end()
     Object.assign(node, { process: undefined, engine: undefined, watch: undefined })
     this.#crashAtSend.delete(id)
     node.disk.crash()
@@ -290,16 +291,16 @@ export class SimCluster<Message> {
     by: ApplyContext['by'],
     callback: ApplyCallback,
   ): unknown {
-    // A microtask of a process that has just died may still be on its way.
-    if (!process.alive) return undefined
-    watch.applying(entry, by)
+    // A process that has died in the middle of its turn: what is left of the turn has no effect.
+    if (!process.alive) return new Promise(() => undefined)
+    const facts = watch.applying(entry, by)
     const value = callback(entry)
     if (!(value instanceof Promise)) {
-      watch.finished(entry)
+      watch.finished(entry, facts)
       return value
     }
     return value.then((result: unknown) => {
-      if (process.alive) watch.finished(entry)
+      if (process.alive) watch.finished(entry, facts)
       return result
     })
   }

@@ -17,6 +17,8 @@ export interface ScheduledEvent {
  */
 const HOPS = 4
 
+const settled: Promise<void> = Promise.resolve()
+
 export class VirtualTime {
   #nowMs = 0
   #order = 0
@@ -50,7 +52,7 @@ export class VirtualTime {
    */
   async runUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.#nowMs + limitMs
-    await settle()
+    await settleAll()
     while (!condition()) {
       const event = this.#heap[0]
       if (event === undefined || event.atMs > endMs) {
@@ -64,7 +66,7 @@ export class VirtualTime {
       this.#events++
       event.run = undefined
       run()
-      for (let hop = 0; hop < HOPS; hop++) await null
+      for (let hop = 0; hop < HOPS; hop++) await settled
     }
     return true
   }
@@ -111,6 +113,6 @@ function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
 }
 
 /** Lets longer chains of promises run: what was started outside of an event (a start, a stop). */
-async function settle(): Promise<void> {
-  for (let hop = 0; hop < 16; hop++) await null
+async function settleAll(): Promise<void> {
+  for (let hop = 0; hop < 16; hop++) await settled
 }
