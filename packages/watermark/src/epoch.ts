@@ -110,15 +110,6 @@ export class EpochHistory {
     return this.#loading
   }
 
-  newestIn(stream: number): number {
-    return this.#newest[stream]!
-  }
-
-  /** True when no stream has a barrier above this epoch. */
-  isNewest(epoch: number): boolean {
-    return this.#newest.every((newest) => newest <= epoch)
-  }
-
   /** An epoch that is open, or was. */
   find(epoch: number): Epoch | undefined {
     const found = this.#recent.find((each) => each.number === epoch)

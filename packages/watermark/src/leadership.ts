@@ -37,6 +37,12 @@ export class Leadership {
     this.#terms[stream] = NOT_LEADING
   }
 
+  /** An entry of this term is committed in a stream that this node still believes to lead in an earlier one. */
+  isOvertaken(stream: number, term: number): boolean {
+    const noted = this.#terms[stream]!
+    return noted !== NOT_LEADING && term > noted
+  }
+
   /** The first stream that the engine does not lead any more though it was won; undefined when there is none. */
   lostStream(): number | undefined {
     for (let stream = 0; stream < this.#partitions.length; stream++) {

@@ -114,7 +114,10 @@ export class ReplayCursor {
       let next: BatchQueue | undefined
       for (const queue of this.#queues) {
         // What is still to be read may have a lower stamp than all that is here.
-        if (queue.isMissing) return 'READING'
+        if (queue.isMissing) {
+          queue.refill()
+          return 'READING'
+        }
         if (queue.epoch === epoch.number && queue.stamp <= limit && (!next || queue.stamp < next.stamp)) next = queue
       }
       if (!next) return 'IDLE'
@@ -135,7 +138,9 @@ export class ReplayCursor {
         this.#dropped += queue.dropBatch()
         this.#appliedBatches++
       }
-      if (queue.isMissing) return false
+      if (!queue.isMissing) continue
+      queue.refill()
+      return false
     }
     return true
   }

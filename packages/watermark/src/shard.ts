@@ -252,7 +252,8 @@ class StreamShard implements Shard {
         const { node, incarnation } = entry.origin
         this.#history.barrier(stream, barrier, { node, incarnation, own })
         this.#clock.observe(barrier.start)
-        this.#stepDownWhenOvertaken()
+        // Someone leads this stream in a later term: the engine will say so, but it need not be waited for.
+        if (this.#leadership.isOvertaken(stream, entry.term)) this.#lose(stream)
         break
       }
       case 'noop':
@@ -299,12 +300,6 @@ class StreamShard implements Shard {
     this.#state = FOLLOWING
     this.#clearRetry()
     this.#wake()
-  }
-
-  #stepDownWhenOvertaken(): void {
-    const state = this.#state
-    if (state.role === 'leading' && !this.#history.isNewest(state.sender.epoch)) this.#stepDown()
-    if (state.role === 'recovering' && !this.#history.isNewest(state.barriers.epoch)) this.#stepDown()
   }
 
   #fail(error: MakoError): void {

@@ -42,6 +42,8 @@ export class World {
   now = 0
   /** One in this many proposals is refused; 0 for none. */
   busyOneIn = 0
+  /** Events of leadership wait for a turn of their node: what is asked is then newer than what was told. */
+  lateEvents = false
   /** Refusals while a test wants them, whatever the odds. */
   busyAlways = false
 
@@ -107,6 +109,7 @@ export class FakeEngine implements ReplicationEngine {
   dead = false
   paused = false
   readonly deferred: (() => void)[] = []
+  readonly events: (() => void)[] = []
   readonly timers = new Map<number, { at: number; fn: () => void }>()
   fault: unknown
   #timer = 0
@@ -203,6 +206,18 @@ export class FakeEngine implements ReplicationEngine {
   }
 
   emit<E extends keyof EngineEvents>(event: E, value: Parameters<EngineEvents[E]>[0]): void {
+    if (this.world.lateEvents) this.events.push(() => this.#deliver(event, value))
+    else this.#deliver(event, value)
+  }
+
+  /** Delivers late events; true when there were some. */
+  deliver(): boolean {
+    const events = this.events.splice(0)
+    for (const event of events) event()
+    return events.length > 0
+  }
+
+  #deliver<E extends keyof EngineEvents>(event: E, value: Parameters<EngineEvents[E]>[0]): void {
     for (const listener of this.#listeners.get(event) ?? []) listener(value as never)
   }
 
@@ -242,9 +257,13 @@ export class FakeEngine implements ReplicationEngine {
   }
 
   read(partition: number, from: number): Promise<{ readonly entries: readonly Entry[]; readonly next: number }> {
-    const end = Math.min(from - 1 + 1 + below(this.world.random, 4), this.view(partition).applied)
-    const entries = this.world.logs.get(partition)!.committed.slice(from - 1, end)
-    return Promise.resolve({ entries, next: from + entries.length })
+    return new Promise((resolve) => {
+      this.deferred.push(() => {
+        const end = Math.min(from + below(this.world.random, 4), this.view(partition).applied)
+        const entries = this.world.logs.get(partition)!.committed.slice(from - 1, end)
+        resolve({ entries, next: from + entries.length })
+      })
+    })
   }
 
   on<E extends keyof EngineEvents>(event: E, listener: EngineEvents[E]): this {
