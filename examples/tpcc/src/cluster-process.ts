@@ -44,6 +44,8 @@ export class ClusterProcess {
   state: ProcessState = 'ended'
   ready = false
   idle = false
+  /** It has stopped itself. */
+  pausing = false
   loading: { readonly label: string; readonly fraction: number } | undefined
   findings: NodeFindings | undefined
   /** The newest epoch of which a transaction is safe there, and when the parent learned of it. */
@@ -115,16 +117,19 @@ export class ClusterProcess {
     this.#child?.kill('SIGKILL')
   }
 
-  /** The node looks for the worst moment itself; when it does not find one, it is stopped here and now. */
+  /** The node looks for the worst moment itself, and says so (`pausing`). */
   pause(): void {
     this.state = 'paused'
+    this.pausing = false
     this.order({ type: 'pause' })
   }
 
+  /** Stops it here and now, if it has not done so itself. */
   stopSignal(): void {
     this.#child?.kill('SIGSTOP')
   }
 
+  /** Harmless when it runs. */
   resume(): void {
     this.state = 'running'
     this.#child?.kill('SIGCONT')
@@ -179,6 +184,9 @@ export class ClusterProcess {
         return
       case 'epoch-safe':
         this.safeEpoch = { epoch: notice.epoch, at: performance.now() }
+        return
+      case 'pausing':
+        this.pausing = true
         return
       case 'idle':
         this.idle = true

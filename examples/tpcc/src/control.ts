@@ -95,6 +95,8 @@ export type Notice =
   | { readonly type: 'report'; readonly report: NodeReport; readonly safe: ReceiptRuns; readonly gone: ReceiptRuns }
   /** The first transaction of this epoch is safe here. */
   | { readonly type: 'epoch-safe'; readonly epoch: number }
+  /** The last word before it stops itself. */
+  | { readonly type: 'pausing' }
   | { readonly type: 'idle' }
   | { readonly type: 'findings'; readonly findings: NodeFindings }
   | { readonly type: 'fault'; readonly message: string }

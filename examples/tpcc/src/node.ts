@@ -109,6 +109,7 @@ class Node {
       if (executed() > before) break
       await nextTurn()
     }
+    tell({ type: 'pausing' })
     process.kill(process.pid, 'SIGSTOP')
   }
 

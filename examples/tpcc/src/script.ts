@@ -26,7 +26,8 @@ const EXIT_LIMIT_MS = 5_000
 /** The pause is longer than an election in any case. */
 const PAUSE_MS = 3_000
 /** A node that was asked to pause itself has done so after this long, or is stopped from outside. */
-const SELF_PAUSE_MS = 200
+const SELF_PAUSE_LIMIT_MS = 2_000
+const RESUME_EVERY_MS = 200
 
 export interface Result {
   readonly evidence: Evidence
@@ -160,10 +161,10 @@ export class Demo {
   async #pauseLeader(): Promise<Pick<Course, 'tookOver' | 'rolledBackByPaused'>> {
     const paused = await this.#waitForLeader()
     const { epoch, rolledBack } = paused.report!
-    const since = performance.now()
     paused.pause()
-    await this.watch.pass(SELF_PAUSE_MS)
+    await this.watch.holds(() => paused.pausing, SELF_PAUSE_LIMIT_MS)
     paused.stopSignal()
+    const since = performance.now()
     this.#tell(`${paused.id} led and was paused (SIGSTOP) in the middle of a turn`)
     const successor = await this.#successor(epoch, paused)
     if (successor !== undefined) {
@@ -173,7 +174,13 @@ export class Demo {
     paused.resume()
     this.#tell(`${paused.id} was resumed (SIGCONT) after ${seconds(since)} s`)
     const rolledBackSince = (): number => paused.report!.rolledBack - rolledBack
-    await this.watch.holds(() => rolledBackSince() > 0, ROLL_BACK_LIMIT_MS)
+    // It may find the order to pause only now, when it was stopped from outside: then it is resumed again.
+    const resuming = setInterval(() => paused.resume(), RESUME_EVERY_MS)
+    try {
+      await this.watch.holds(() => rolledBackSince() > 0, ROLL_BACK_LIMIT_MS)
+    } finally {
+      clearInterval(resuming)
+    }
     this.#tell(`${paused.id} has rolled back ${rolledBackSince()} transactions of its own`)
     return { tookOver: successor !== undefined, rolledBackByPaused: rolledBackSince() }
   }
