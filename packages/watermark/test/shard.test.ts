@@ -127,6 +127,21 @@ describe('a shard', () => {
     expect(b.shard.role).toBe('following')
   })
 
+  it('writes no barrier in a term that it has not been told of', async () => {
+    const { world, nodes } = setup()
+    const [a, b] = nodes as [Node, Node]
+    for (const stream of world.streams) world.elect(stream, a.engine, 0)
+    world.lateEvents = true
+    world.elect(0, b.engine, 0)
+    world.elect(0, a.engine, 0)
+    a.engine.turn()
+    expect(a.engine.view(0).tail).toEqual([])
+    expect(a.shard.role).toBe('following')
+    a.engine.deliver()
+    await rest(world)
+    expect(a.shard.role).toBe('leading')
+  })
+
   it('keeps what the engine cannot take, and says BUSY until it is taken', async () => {
     const { world, nodes } = setup()
     const [a, b] = nodes as [Node, Node]
