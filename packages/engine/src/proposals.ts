@@ -114,6 +114,11 @@ export class Proposals {
     return this.#bytes
   }
 
+  /** The term of the newest unanswered proposal; 0 when there is none. */
+  get newestTerm(): number {
+    return this.#head < this.#runs.length ? this.#runs.at(-1)!.term : 0
+  }
+
   /** Notes entries that were just put into the block that starts at `index`. */
   accept(index: number, term: number, count: number, bytes: number, batch: boolean): Accepted {
     let run = this.#open

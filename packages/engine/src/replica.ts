@@ -168,8 +168,13 @@ export class Replica<Message> implements WriteOwner {
     if (admission.status === 'TRANSFERRING') return this.#busy('transfer')
     if (fence !== undefined && fence !== admission.term) return { status: 'REJECTED', reason: 'fenced' }
     if (this.#announcedTerm !== admission.term) return this.#busy('recovering')
-    if (this.#proposals.entries + payloads.length > limits.outstandingEntries) return this.#busy('entries')
-    if (this.#proposals.bytes + bytes > limits.outstandingBytes) return this.#busy('bytes')
+    // The first proposal of a term is let in whatever earlier terms have left open: without it, a leader that adds no
+    // no-op could never commit that (Raft thesis 3.6.2), and would be full for ever.
+    const { newestTerm } = this.#proposals
+    if (newestTerm === 0 || newestTerm === admission.term) {
+      if (this.#proposals.entries + payloads.length > limits.outstandingEntries) return this.#busy('entries')
+      if (this.#proposals.bytes + bytes > limits.outstandingBytes) return this.#busy('bytes')
+    }
     if (this.cursor.commit - this.cursor.applied > limits.applyLagEntries) return this.#busy('apply-lag')
     if (writer.pendingBytes + bytes > limits.diskQueueBytes) return this.#busy('disk')
 

@@ -174,6 +174,19 @@ describe('addLog', () => {
     expect(seen).toEqual([])
   })
 
+  it('takes the first proposal of a term whatever earlier terms have left open', async () => {
+    const { engine, clock, core } = await leading({ limits: { outstandingEntries: 2 } })
+    core().autoCommit = false
+    expect(engine.addLogs([bytes('1'), bytes('2'), bytes('3')])).toMatchObject({ status: 'BUSY', reason: 'entries' })
+    expect(engine.addLogs([bytes('1'), bytes('2')]).status).toBe('SUCCESS')
+    await clock.settle()
+    // Led again without a no-op: what is open can only be committed behind an entry of the new term.
+    core().lead(2)
+    await clock.advance(10)
+    expect(engine.addLog(bytes('3')).status).toBe('SUCCESS')
+    expect(engine.addLog(bytes('4'))).toMatchObject({ status: 'BUSY', reason: 'entries' })
+  })
+
   it('is BUSY when the disk lags and when the callbacks lag', async () => {
     const disk = await leading({ limits: { diskQueueBytes: 50 } })
     disk.log.hold = true

@@ -46,6 +46,9 @@ export function onAppend(node: RaftNode, from: NodeId, message: Append): void {
 export function onHeartbeat(node: RaftNode, from: NodeId, message: Heartbeat): void {
   const state = follow(node, from)
   const { probe } = message
+  // A probe that fits is an AppendEntries without entries: both logs are the same up to there (thesis 3.5). Without
+  // this, a follower that came back with everything would never be counted again while nothing new is proposed.
+  if (probe && node.log.matches(probe)) state.verified = Math.max(state.verified, probe.index)
   node.commitTo(Math.min(message.commit, state.verified))
   const hint = probe && { asked: probe.index, found: node.log.floor(probe.index, probe.term) }
   reply(node, from, state, hint)

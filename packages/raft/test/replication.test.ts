@@ -263,7 +263,7 @@ describe('replication', () => {
     d.cluster.run(300)
     d.s1.step({ type: 'tick', now: d.cluster.now })
     expect(d.cluster.node('c').core.status().durableIndex).toBe(2)
-    expect(d.s1.core.status().peers.filter(({ match }) => match === 2)).toHaveLength(2)
+    expect(d.s1.core.status().peers.filter(({ match }) => match === 2)).toHaveLength(3)
     expect(d.s1.commit).toBe(0)
     // (d) S1 dies, S5 is elected by S4 and those who have no newer term, and may replace the entry.
     d.s1.crash()
@@ -380,6 +380,28 @@ describe('replication', () => {
     install(c, [], 1)
     cluster.run(500)
     expect(c.commit).toBe(11)
+  })
+})
+
+describe('a follower that came back with everything', () => {
+  it('is counted again although nothing new is proposed', () => {
+    const cluster = new Cluster()
+    const a = cluster.elect('a')
+    cluster.run(100)
+    // Both followers store the block, and both die before their answers arrive.
+    cluster.cuts = ({ message }) => message.type === 'append-reply'
+    a.propose()
+    cluster.deliver()
+    for (const id of ['b', 'c']) {
+      cluster.node(id).crash()
+      a.step({ type: 'peer-died', now: cluster.now, peer: id })
+      cluster.node(id).start()
+    }
+    cluster.heal()
+    expect(a.commit).toBe(1)
+    cluster.run(200)
+    expect(a.role).toBe('leader')
+    expect(cluster.all.map((node) => node.commit)).toEqual([2, 2, 2])
   })
 })
 
