@@ -164,7 +164,9 @@ describe('transact', () => {
     })
     expect(database.read(() => code(() => database.transact(() => 1))).value).toBe('NESTED_TRANSACTION')
     let kept: Transaction | undefined
-    database.transact((t) => (kept = t) && undefined)
+    database.transact((t) => {
+      kept = t
+    })
     expect(code(() => kept!.get(accounts, key))).toBe('TRANSACTION_ENDED')
     const stranger = defineTable({ id: 1, name: 'accounts', key: { a: uint() }, row: {} })
     expect(code(() => database.transact((t) => t.get(stranger, { a: 1 })))).toBe('UNKNOWN_TABLE')

@@ -2,7 +2,7 @@
 //
 // Always true: every stamp that was taken is logged or released before the next one is taken (`held` is then empty).
 
-import type { ReplicationEngine } from '@mako/engine'
+import type { Outcome, ReplicationEngine } from '@mako/engine'
 import type { ExecuteGate, SafeOutcome, Shard, ShardOptions, ShardStatus, StateMachine } from '@mako/watermark'
 import { createDatabase, type Database, type AnyTable } from '../../src/kv/index.ts'
 
@@ -26,7 +26,10 @@ export interface FakeShard extends Shard {
   readonly asked: (readonly [epoch: number, stamp: number])[]
 }
 
-export function fakeDatabase(tables: readonly AnyTable[], streams: readonly number[] = [0, 1]) {
+export function fakeDatabase(
+  tables: readonly AnyTable[],
+  streams: readonly number[] = [0, 1],
+): { readonly database: Database; readonly shard: FakeShard } {
   let made: FakeShard | undefined
   const database: Database = createDatabase({
     engine: {} as ReplicationEngine,
@@ -81,8 +84,9 @@ function fakeShard(options: ShardOptions): FakeShard {
         status: 'SUCCESS',
         partition: 0,
         index: 1,
+        count: 1,
         term: 1,
-        outcome: Promise.resolve({ status: 'APPLIED', index: 1, value: undefined }),
+        outcome: Promise.resolve<Outcome>({ status: 'APPLIED', index: 1, value: undefined }),
       })
     },
     end: () => Promise.reject(new Error('not in this fake')),
