@@ -5,10 +5,12 @@ import { runSeed } from '../storm/run.ts'
 import { logWorkload } from '../workload/log.ts'
 import type { WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
+import { kvWorkload } from './kv.ts'
 import { raftProbe, simRaft } from './raft.ts'
 
 const WORKLOADS: Readonly<Record<string, WorkloadFactory>> = {
   log: logWorkload,
+  kv: kvWorkload,
 }
 
 type SeedRunner = (seed: number, options: SimArguments, workload: WorkloadFactory) => Promise<SeedResult>
