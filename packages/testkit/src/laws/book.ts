@@ -105,6 +105,10 @@ export class LawBook {
     return this.#violation
   }
 
+  get partitions(): readonly number[] {
+    return [...this.#partitions.keys()]
+  }
+
   partition(partition: number): PartitionRecord {
     const record = this.#partitions.get(partition)
     if (record === undefined) throw new RangeError(`There is no partition ${partition}.`)

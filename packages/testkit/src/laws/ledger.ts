@@ -78,7 +78,7 @@ export class Ledger {
   /** The last look: everything that was told must fit what is committed. */
   check(): void {
     const places = new Map<number, string>()
-    for (const partition of new Set(this.#calls.map((call) => call.partition))) {
+    for (const partition of this.#book.partitions) {
       const { committed } = this.#book.partition(partition)
       for (let index = 1; index <= committed.lastIndex; index++) {
         const { key, noop } = committed.factsAt(index)!

@@ -12,6 +12,7 @@ export interface SimArguments {
   readonly workload: string
   readonly json: boolean
   readonly checkDeterminism: boolean
+  readonly oneProcess: boolean
 }
 
 export const HELP = `Runs whole clusters in virtual time, one history for each seed, and checks the laws.
@@ -26,6 +27,7 @@ export const HELP = `Runs whole clusters in virtual time, one history for each s
   --profile NAME        storm, gentle                            (default storm)
   --workload NAME       log                                      (default log)
   --check-determinism   run each seed twice and compare
+  --one-process         do not share the work between two processes
   --json                print the result as one JSON object, as the last line
   --help                this text
 
@@ -46,7 +48,7 @@ export function parseArguments(args: readonly string[]): SimArguments | undefine
     // pnpm hands a separating "--" on.
     if (name === '--') continue
     if (name === '--help' || name === '-h') return undefined
-    if (name === '--json' || name === '--check-determinism') flags.add(name)
+    if (FLAGS.includes(name)) flags.add(name)
     else if (VALUED.includes(name)) {
       const value = args[++i]
       if (value === undefined) throw new ArgumentError(`${name} needs a value.`)
@@ -68,8 +70,11 @@ export function parseArguments(args: readonly string[]): SimArguments | undefine
     workload: values.get('--workload') ?? 'log',
     json: flags.has('--json'),
     checkDeterminism: flags.has('--check-determinism'),
+    oneProcess: flags.has('--one-process'),
   }
 }
+
+const FLAGS: readonly string[] = ['--json', '--check-determinism', '--one-process']
 
 const VALUED: readonly string[] = ['--protocol', '--seeds', '--seed', '--seconds', '--nodes', '--profile', '--workload']
 

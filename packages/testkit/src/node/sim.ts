@@ -63,11 +63,15 @@ function runChild(share: Share, done: (line: SeedLine) => void): Promise<void> {
       env: { ...process.env, MAKO_SIM_SHARE: JSON.stringify(share) },
       execArgv: process.execArgv,
     })
-    child.on('message', (line) => done(line as SeedLine))
+    // Messages may still be on their way when the process has ended: what counts is that all lines are there.
+    let missing = Math.ceil((share.options.seeds - share.offset) / share.stride)
+    child.on('message', (line) => {
+      done(line as SeedLine)
+      if (--missing === 0) resolve()
+    })
     child.on('error', reject)
     child.on('exit', (code) => {
-      if (code === 0) resolve()
-      else reject(new Error(`A child process ended with code ${String(code)}.`))
+      if (code !== 0) reject(new Error(`A child process ended with code ${String(code)}.`))
     })
   })
 }
@@ -91,7 +95,7 @@ async function runAll(options: SimArguments): Promise<SeedLine[]> {
     const text = `${finished} of ${options.seeds} seeds, ${failed} failed, ${((now - started) / 1000).toFixed(1)} s`
     process.stderr.write(process.stderr.isTTY ? `\r${text}${finished === options.seeds ? '\n' : ''}` : `${text}\n`)
   }
-  const processes = options.seeds > SHARED_FROM && availableParallelism() > 1 ? 2 : 1
+  const processes = !options.oneProcess && options.seeds > SHARED_FROM && availableParallelism() > 1 ? 2 : 1
   const shares = Array.from({ length: processes }, (_, offset) => ({ options, offset, stride: processes }))
   await Promise.all(shares.map((share, i) => (i === 0 ? runShare(share, done) : runChild(share, done))))
   return lines.filter((line) => line !== undefined)

@@ -217,7 +217,7 @@ export class SimCluster<Message> {
     this.#crashAtSend.set(id, { left: messages, crash })
   }
 
-  /** Stops a node as an operator does; resolves when it is down. */
+  /** Stops a node as an operator does; resolves when it is down, for which virtual time must run. */
   async stop(id: NodeId): Promise<void> {
     const { engine, process } = this.#node(id)
     if (engine === undefined) return

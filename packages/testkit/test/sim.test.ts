@@ -1,0 +1,85 @@
+// The command line: arguments, the shape of its answer, its exit code.
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { ArgumentError, parseArguments } from '../src/node/arguments.ts'
+import { seedRunner } from '../src/node/registry.ts'
+
+const SIM = fileURLToPath(new URL('../src/node/sim.ts', import.meta.url))
+
+function sim(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', SIM, ...args], {
+    encoding: 'utf8',
+  })
+  return { code: status, out: stdout, err: stderr }
+}
+
+describe('arguments', () => {
+  it('have defaults', () => {
+    expect(parseArguments([])).toEqual({
+      protocol: 'raft',
+      seeds: 100,
+      seed: 1,
+      seconds: 10,
+      nodes: undefined,
+      profile: 'storm',
+      workload: 'log',
+      json: false,
+      checkDeterminism: false,
+      oneProcess: false,
+    })
+    expect(parseArguments(['--', '--help'])).toBeUndefined()
+  })
+
+  it('are refused by name when they are wrong', () => {
+    for (const args of [
+      ['--sedes', '1'],
+      ['--seeds'],
+      ['--seeds', '0'],
+      ['--seed', '-1'],
+      ['--seconds', 'ten'],
+      ['--nodes', '1.5'],
+      ['--profile', 'calm'],
+    ]) {
+      expect(() => parseArguments(args), args.join(' ')).toThrow(ArgumentError)
+      expect(() => parseArguments(args)).toThrow(args[0]!)
+    }
+  })
+
+  it('name a protocol and a workload that there is', () => {
+    const options = parseArguments([])!
+    expect(() => seedRunner({ ...options, protocol: 'paxos' })).toThrow(/paxos is not available; there is: raft/)
+    expect(() => seedRunner({ ...options, workload: 'toString' })).toThrow(/toString is not available/)
+  })
+})
+
+describe('pnpm sim', () => {
+  it('answers with one JSON line and exit code 0', () => {
+    const { code, out } = sim('--seeds', '2', '--seconds', '1', '--json', '--check-determinism')
+    const last = JSON.parse(out.trim().split('\n').at(-1)!) as Record<string, unknown>
+    expect(last).toMatchObject({ ok: true, protocol: 'raft', seeds: 2, firstSeed: 1, failed: [] })
+    expect(Object.keys(last)).toEqual([
+      'ok',
+      'protocol',
+      'seeds',
+      'firstSeed',
+      'failed',
+      'virtualSeconds',
+      'realSeconds',
+      'hash',
+    ])
+    expect(code).toBe(0)
+  })
+
+  it('has the same hash whether one process works or two', () => {
+    const hash = (...args: string[]): unknown => (JSON.parse(sim(...args, '--json').out) as { hash: unknown }).hash
+    expect(hash('--seeds', '51', '--seconds', '1')).toBe(hash('--seeds', '51', '--seconds', '1', '--one-process'))
+  }, 120_000)
+
+  it('says what is wrong with its arguments, with exit code 2', () => {
+    const { code, err } = sim('--protocol', 'paxos')
+    expect(code).toBe(2)
+    expect(err).toContain('paxos is not available')
+  })
+})
