@@ -37,7 +37,7 @@ export interface Result {
 }
 
 export class Demo {
-  readonly watch = new Watch()
+  readonly watch: Watch = new Watch()
   readonly #options: DemoOptions
   readonly #folder: string
   readonly #nodes: readonly ClusterProcess[]

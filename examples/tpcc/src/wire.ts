@@ -8,7 +8,7 @@ import type { LeaderHint } from '@mako/engine'
 import { Packr, Unpackr } from 'msgpackr'
 import { parseInput, type TransactionInput } from './workload/index.ts'
 
-export const MAX_FRAME_BYTES = 1024 * 1024
+export const MAX_FRAME_BYTES: number = 1024 * 1024
 /** Messages in one frame. A larger turn is cut into several frames. */
 export const MAX_FRAME_MESSAGES = 512
 const LENGTH_BYTES = 4

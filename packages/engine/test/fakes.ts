@@ -15,6 +15,7 @@ import {
   type Input,
   type LogStore,
   type LogWrite,
+  type Member,
   type Output,
   type Protocol,
   type Random,
@@ -80,7 +81,7 @@ export class ManualClock implements Clock {
 
 /** A log in memory whose appends finish at once, or when the test says so. */
 export class FakeLog implements LogStore {
-  readonly blocks = new Map<number, Block[]>()
+  readonly blocks: Map<number, Block[]> = new Map()
   readonly appended: (readonly LogWrite[])[] = []
   hold = false
   #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined
@@ -304,7 +305,7 @@ export function puppets(): { protocol: Protocol<string>; cores: Map<number, Pupp
   return { protocol, cores }
 }
 
-export const MEMBERS = [
+export const MEMBERS: Member[] = [
   { id: 'a', address: 'localhost:1' },
   { id: 'b', address: 'localhost:2' },
   { id: 'c', address: 'localhost:3' },

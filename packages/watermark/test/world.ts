@@ -110,7 +110,7 @@ export class FakeEngine implements ReplicationEngine {
   paused = false
   readonly deferred: (() => void)[] = []
   readonly events: (() => void)[] = []
-  readonly timers = new Map<number, { at: number; fn: () => void }>()
+  readonly timers: Map<number, { at: number; fn: () => void }> = new Map()
   fault: unknown
   #timer = 0
   #sequence = 0
@@ -281,15 +281,15 @@ export class FakeEngine implements ReplicationEngine {
     return Promise.resolve()
   }
 
-  addLogs = this.#absent
-  outcomeOf = this.#absent
-  outstanding = this.#absent
-  transferLeadership = this.#absent
-  resume = this.#absent
-  drain = this.#absent
-  stop = this.#absent
-  status = this.#absent;
-  [Symbol.asyncDispose] = this.#absent
+  readonly addLogs: () => never = this.#absent
+  readonly outcomeOf: () => never = this.#absent
+  readonly outstanding: () => never = this.#absent
+  readonly transferLeadership: () => never = this.#absent
+  readonly resume: () => never = this.#absent
+  readonly drain: () => never = this.#absent
+  readonly stop: () => never = this.#absent
+  readonly status: () => never = this.#absent
+  readonly [Symbol.asyncDispose]: () => never = this.#absent
 
   #absent(): never {
     throw new Error('A shard does not need this.')

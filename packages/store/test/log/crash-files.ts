@@ -22,7 +22,7 @@ export class CrashFiles implements LogFiles {
   /** Calls so far that change something. */
   calls = 0
   /** The call at which the machine stops. */
-  stopAt = Infinity
+  stopAt: number = Infinity
   tear: Tear = 'all'
   /** Is asked before every write; an error makes it fail. */
   fault: (path: string, position: number) => Error | undefined = () => undefined
