@@ -1,0 +1,152 @@
+// The guides do what they say: their code blocks are written to files and run, their tables are compared with the
+// sources. A block is marked ```ts file=NAME; what it prints is in the block marked ```text of=NAME.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../..')
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+
+/** The code blocks of a guide that have this mark, by the name behind it. */
+function blocks(guide: string, mark: 'file' | 'of'): Map<string, string> {
+  const found = [...read(`docs/${guide}`).matchAll(/^```\w+ (file|of)=(\S+)\n([\s\S]*?)^```/gm)]
+  return new Map(found.filter((match) => match[1] === mark).map((match) => [match[2]!, match[3]!]))
+}
+
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Writes files to a new folder below one where the packages are found. */
+function writeBelow(parent: string, files: Iterable<readonly [string, string]>): string {
+  const folder = mkdtempSync(join(root, parent, '.guide-'))
+  folders.push(folder)
+  for (const [name, text] of files) writeFileSync(join(folder, name), text)
+  return folder
+}
+
+/** Numbers of ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      return await new Promise<Server>((done) => server.listen(0, '127.0.0.1', () => done(server)))
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return ports
+}
+
+/** A process that runs one file of a guide, and everything that it has printed. */
+class Running {
+  readonly child: ChildProcess
+  printed = ''
+  readonly ended: Promise<number | null>
+
+  constructor(folder: string, file: string, ...args: string[]) {
+    this.child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { cwd: folder })
+    for (const output of [this.child.stdout, this.child.stderr]) {
+      output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text))
+    }
+    this.ended = new Promise((done) => this.child.once('exit', (code) => done(code)))
+  }
+
+  get runs(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+}
+
+const running: Running[] = []
+afterEach(async () => {
+  for (const each of running) if (each.runs) each.child.kill('SIGKILL')
+  await Promise.all(running.map((each) => each.ended))
+  running.length = 0
+})
+
+function run(folder: string, file: string, ...args: string[]): Running {
+  const started = new Running(folder, file, ...args)
+  running.push(started)
+  return started
+}
+
+describe('getting started', () => {
+  /** What the client has been told so far, in order. */
+  const answers = (client: Running): { value: number; from: string }[] =>
+    [...client.printed.matchAll(/^hits = (\d+) \(from (\w+)\)$/gm)].map(([, value, from]) => ({
+      value: Number(value),
+      from: from!,
+    }))
+
+  it('three processes count on, exactly once each, when the leader is killed and comes back', async () => {
+    const ids = ['a', 'b', 'c']
+    const [one, two, three, ...clientPorts] = await freePorts(6)
+    const files = blocks('getting-started.md', 'file')
+    const cluster = files.get('cluster.yaml')!
+    const ports = ['7101', '7102', '7103']
+    for (const port of ports) expect(cluster).toContain(`127.0.0.1:${port}`)
+    files.set(
+      'cluster.yaml',
+      cluster.replace(/710[123]/g, (port) => String([one, two, three][ports.indexOf(port)])),
+    )
+    const folder = writeBelow('examples/hello-log', files)
+    const portOf = (id: string): string => String(clientPorts[ids.indexOf(id)])
+    const start = (id: string): Running => run(folder, 'node.ts', id, portOf(id))
+
+    const nodes = new Map(ids.map((id) => [id, start(id)]))
+    const client = run(folder, 'client.ts', ...ids.map((id) => `${id}=${portOf(id)}`))
+    const all = (): string => [...nodes.values(), client].map((each) => each.printed).join('\n')
+    const waitFor = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+      await expect.poll(condition, { timeout: 40_000, interval: 50, message: all() }).toBe(true)
+    }
+
+    await waitFor(() => answers(client).length >= 5)
+    const killed = answers(client).at(-1)!.from
+    const before = answers(client).length
+    nodes.get(killed)!.child.kill('SIGKILL')
+    await nodes.get(killed)!.ended
+    await waitFor(
+      () =>
+        answers(client)
+          .slice(before)
+          .filter(({ from }) => from !== killed).length >= 5,
+    )
+
+    nodes.set(killed, start(killed))
+    const goal = answers(client).length + 3
+    const hitsOf = async (id: string): Promise<number> => {
+      const response = await fetch(`http://127.0.0.1:${portOf(id)}`).catch(() => undefined)
+      return response === undefined ? 0 : (((await response.json()) as { hits?: number }).hits ?? 0)
+    }
+    for (const id of ids) await waitFor(async () => (await hitsOf(id)) >= goal)
+    expect(answers(client).map(({ value }) => value)).toEqual(answers(client).map((_, i) => i + 1))
+
+    client.child.kill('SIGKILL')
+    for (const node of nodes.values()) node.child.kill('SIGTERM')
+    for (const [id, node] of nodes) expect(await node.ended, `${id}: ${node.printed}`).toBe(0)
+  }, 180_000)
+})
+
+describe('programs in guides', () => {
+  it.each([
+    ['speculation.md', 'speculation.ts', 'examples/hello-log'],
+    ['answers.md', 'answers.ts', 'examples/hello-log'],
+    ['simulator.md', 'simulator.ts', 'packages/raft'],
+  ])(
+    '%s: %s prints what is shown',
+    async (guide, file, parent) => {
+      const folder = writeBelow(parent, blocks(guide, 'file'))
+      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file], {
+        cwd: folder,
+        timeout: 60_000,
+      })
+      expect(stdout).toBe(blocks(guide, 'of').get(file))
+    },
+    90_000,
+  )
+})
