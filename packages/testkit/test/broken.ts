@@ -5,6 +5,9 @@ import type { RaftMessage } from '@mako/raft'
 
 type RaftCore = Core<RaftMessage>
 
+/** Makes a broken protocol of a sound one. */
+export type Lie = (protocol: Protocol<RaftMessage>) => Protocol<RaftMessage>
+
 function around(
   protocol: Protocol<RaftMessage>,
   change: (core: RaftCore) => Partial<RaftCore>,
@@ -29,30 +32,29 @@ function around(
   }
 }
 
-function changed(change: (output: Output<RaftMessage>, core: RaftCore) => Output<RaftMessage>) {
-  return (protocol: Protocol<RaftMessage>): Protocol<RaftMessage> =>
-    around(protocol, (core) => ({ takeOutput: () => change(core.takeOutput(), core) }))
+function changed(change: (output: Output<RaftMessage>, core: RaftCore) => Output<RaftMessage>): Lie {
+  return (protocol) => around(protocol, (core) => ({ takeOutput: () => change(core.takeOutput(), core) }))
 }
 
 /** Answers before the disk does. */
-export const answersBeforeDurable = changed((output) => ({
+export const answersBeforeDurable: Lie = changed((output) => ({
   ...output,
   messages: output.messages.map((message) => ({ ...message, after: 0 })),
 }))
 
 /** A leader takes what it has for what all have. */
-export const commitsAlone = changed((output, core) => {
+export const commitsAlone: Lie = changed((output, core) => {
   const { role, lastIndex } = core.status()
   return role === 'leader' ? { ...output, commit: lastIndex } : output
 })
 
 /** Followers never learn of a commit. */
-export const hidesCommit = changed((output, core) =>
+export const hidesCommit: Lie = changed((output, core) =>
   core.status().role === 'leader' ? output : { ...output, commit: 0 },
 )
 
 /** Gives its vote to everybody who asks. */
-export const votesForAll = changed((output) => ({
+export const votesForAll: Lie = changed((output) => ({
   ...output,
   messages: output.messages.map((each) =>
     each.message.type === 'vote-reply' ? { ...each, message: { ...each.message, granted: true } } : each,
@@ -60,7 +62,7 @@ export const votesForAll = changed((output) => ({
 }))
 
 /** Never votes. */
-export const neverVotes = changed((output) => ({
+export const neverVotes: Lie = changed((output) => ({
   ...output,
   messages: output.messages.filter(({ message }) => message.type !== 'vote-reply'),
 }))

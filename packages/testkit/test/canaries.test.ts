@@ -1,6 +1,5 @@
 // If the laws do not catch these, they catch nothing.
 
-import type { Protocol } from '@mako/engine'
 import type { RaftMessage } from '@mako/raft'
 import { describe, expect, it } from 'vitest'
 import { runSeed, type LawName, type StormOptions } from '../src/index.ts'
@@ -14,6 +13,7 @@ import {
   hidesCommit,
   neverVotes,
   votesForAll,
+  type Lie,
 } from './broken.ts'
 
 /** Runs seeds until one is caught; the law that caught it, and how many seeds it took. */
@@ -33,11 +33,7 @@ async function caught(
   return { law: undefined, seeds: most }
 }
 
-const BROKEN: readonly (readonly [
-  name: string,
-  lie: (protocol: Protocol<RaftMessage>) => Protocol<RaftMessage>,
-  laws: readonly LawName[],
-])[] = [
+const BROKEN: readonly (readonly [name: string, lie: Lie, laws: readonly LawName[]])[] = [
   ['answers before its disk', answersBeforeDurable, ['quorum-durable', 'promises-kept']],
   ['commits alone', commitsAlone, ['quorum-durable', 'one-history']],
   ['counts itself before its disk', countsItselfEarly, ['quorum-durable']],
