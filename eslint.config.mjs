@@ -12,6 +12,7 @@ export default tseslint.config(
       '**/*.cjs',
       '*.ts',
       'packages/*/*.ts',
+      '.ci/**',
     ],
   },
   ...tseslint.configs.strictTypeChecked,
