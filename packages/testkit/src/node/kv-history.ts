@@ -259,7 +259,7 @@ function nameIn({ id, by, epoch, stamp }: Executed): string {
 }
 
 /** The first line that differs. */
-function difference(expected: string, found: string): string {
+export function difference(expected: string, found: string): string {
   const wanted = expected.split('\n')
   const shown = found.split('\n')
   const at = wanted.findIndex((line, i) => line !== shown[i])

@@ -11,7 +11,7 @@ import type { SimWorld } from '../workload/world.ts'
 import type { SimNode } from '../world/cluster.ts'
 import type { SimProcess } from '../world/process.ts'
 import { between, chance, pick } from '../world/random.ts'
-import { KvHistory, nameOf, type Executed, type LifeName, type LogPlace } from './kv-history.ts'
+import { difference, KvHistory, nameOf, type Executed, type LifeName, type LogPlace } from './kv-history.ts'
 import { dumpThrough, MARK, marksIn, TABLES } from './kv-model.ts'
 import { Script, ScriptFailed } from './kv-script.ts'
 
@@ -191,14 +191,17 @@ class KvWorkload implements Workload {
         rows: dumpThrough(t, () => undefined),
         marks: [...t.scan(MARK)].map(({ key }) => key.id),
       }))
-      const { epoch, committedBatches, appliedBatches, closedEpochs, clock } = db.status().shard
-      const replica = { watermark, epoch, committedBatches, appliedBatches, closedEpochs, clock, digest: db.digest() }
-      return { ...value, text: JSON.stringify({ ...replica, ...value }), life }
+      const { epoch, committedBatches, appliedBatches, closedEpochs } = db.status().shard
+      const replica = { watermark, epoch, committedBatches, appliedBatches, digest: db.digest(), closedEpochs }
+      return { ...value, replica: JSON.stringify(replica), text: JSON.stringify({ ...replica, ...value }), life }
     })
     const [first] = views
     if (first === undefined) return
-    for (const { text, life } of views) {
-      if (text !== first.text) this.#broken(`${nameOf(life)} shows ${text}, ${nameOf(first.life)} shows ${first.text}`)
+    for (const { text, replica, rows, life } of views) {
+      if (text !== first.text) {
+        const shows = difference(`${first.replica}\n${first.rows}`, `${replica}\n${rows}`)
+        this.#broken(`${nameOf(life)} and ${nameOf(first.life)} are not equal at the end: ${shows}`)
+      }
       const { role, executed, safe, rolledBack, committedBatches, appliedBatches } = life.db.status().shard
       if (executed !== safe + rolledBack || committedBatches !== appliedBatches) {
         this.#broken(`${nameOf(life)} has open ends: ${JSON.stringify(life.db.status().shard)}`)
@@ -311,12 +314,20 @@ class KvWorkload implements Workload {
         return undefined
       case 'NOT_LEADER':
         this.#hint = result.leaderHint?.nodeId
-        return this.#refused(life, script, result.status)
+        {
+          this.#refused(life, script, result.status)
+          return
+        }
       case 'REJECTED':
         this.#look(life)
-        return this.#refused(life, script, result.reason)
-      case 'BUSY':
-        return this.#refused(life, script, result.reason)
+        {
+          this.#refused(life, script, result.reason)
+          return
+        }
+      case 'BUSY': {
+        this.#refused(life, script, result.reason)
+        return
+      }
     }
     this.#hint = life.node
     const { epoch, stamp } = result

@@ -2,22 +2,35 @@
 
 import type { SeedResult } from '../storm/run.ts'
 import { runSeed } from '../storm/run.ts'
+import type { ProtocolTuning } from '../storm/swarm.ts'
 import { logWorkload } from '../workload/log.ts'
 import type { WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
 import { kvWorkload } from './kv.ts'
 import { raftProbe, simRaft } from './raft.ts'
 
-const WORKLOADS: Readonly<Record<string, WorkloadFactory>> = {
-  log: logWorkload,
-  kv: kvWorkload,
+interface RunnableWorkload {
+  readonly make: WorkloadFactory
+  /** What the workload needs of a protocol, whatever the seed has drawn. @default nothing */
+  readonly tune?: (tuning: ProtocolTuning) => ProtocolTuning
 }
 
-type SeedRunner = (seed: number, options: SimArguments, workload: WorkloadFactory) => Promise<SeedResult>
+const WORKLOADS: Readonly<Record<string, RunnableWorkload>> = {
+  log: { make: logWorkload },
+  // A shard opens its epoch above everything of earlier terms, so it needs leaders that are announced after that.
+  kv: { make: kvWorkload, tune: (tuning) => ({ ...tuning, noopOnElection: true }) },
+}
+
+type SeedRunner = (seed: number, options: SimArguments, workload: RunnableWorkload) => Promise<SeedResult>
 
 const PROTOCOLS: Readonly<Record<string, SeedRunner>> = {
-  raft: (seed, options, workload) =>
-    runSeed(seed, { ...stormOf(options), protocol: simRaft, probe: raftProbe, workload }),
+  raft: (seed, options, { make, tune = (tuning) => tuning }) =>
+    runSeed(seed, {
+      ...stormOf(options),
+      protocol: (tuning) => simRaft(tune(tuning)),
+      probe: raftProbe,
+      workload: make,
+    }),
 }
 
 /**
