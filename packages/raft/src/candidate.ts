@@ -14,11 +14,30 @@ export function campaign(node: RaftNode): void {
   else startElection(node, 'vote')
 }
 
-/** The process of the known leader has ended: its protection ends with it, and an election is near. */
-export function onLeaderDied(node: RaftNode): void {
+/**
+ * The process of the known leader has ended: nobody need wait for it. The survivors take turns, a heartbeat apart,
+ * instead of drawing lots: the first one campaigns with the next tick and usually wins before the second one would,
+ * and in every partition that the dead node led it is the same one.
+ */
+export function onLeaderDied(node: RaftNode, dead: NodeId): void {
+  const { heartbeatMs, electionTimeoutMs } = node.options
   node.leaderHeardAt = Number.NEGATIVE_INFINITY
-  node.becomeFollower(undefined)
-  node.hurry()
+  node.hurryUntil = node.now + electionTimeoutMs
+  node.electionDeadline = Math.min(node.electionDeadline, node.now + heartbeatMs * turnAfter(node, dead))
+  if (node.state.role === 'follower') node.becomeFollower(undefined)
+}
+
+/** How many others are before this node in the line of succession: the preferred leader, then those after the dead. */
+function turnAfter(node: RaftNode, dead: NodeId): number {
+  const { members } = node.core
+  const { preferredLeader } = node.options
+  const at = members.indexOf(dead)
+  const line = [...members.slice(at + 1), ...members.slice(0, at)]
+  if (preferredLeader !== undefined && line.includes(preferredLeader)) {
+    line.splice(line.indexOf(preferredLeader), 1)
+    line.unshift(preferredLeader)
+  }
+  return line.indexOf(node.id)
 }
 
 /** Starts a term and asks for the votes of all; `transfer` when the leader itself has asked for it. */

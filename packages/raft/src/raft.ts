@@ -85,7 +85,7 @@ class RaftCore implements Core<RaftMessage> {
         break
       case 'peer-died':
         if (node.state.role === 'leader') onFollowerDied(node.state, input.peer)
-        else if (node.leader === input.peer) onLeaderDied(node)
+        else if (node.leader === input.peer) onLeaderDied(node, input.peer)
         break
       case 'campaign':
         if (node.state.role === 'follower' || node.state.role === 'pre-candidate') campaign(node)
