@@ -179,6 +179,7 @@ class Script {
   readonly protocol: Protocol<object>
   readonly #core: Core<object>
   #outputs: Output<object>[] = []
+  #written: Block[] = []
   #writes = 0
 
   constructor(book = newBook(), term = 0) {
@@ -238,11 +239,15 @@ class Script {
   }
 
   write(written: Block, truncate = true): CoreWrite {
+    this.#written.push(written)
     return { number: ++this.#writes, write: { type: 'block', block: written, truncate } }
   }
 
+  /** These blocks are durable here and on another node: the ones that were put out, or others. */
   durable(...blocks: Block[]): this {
-    for (const each of blocks) {
+    for (const wanted of blocks) {
+      const same = this.#written.find(({ index, term }) => index === wanted.index && term === wanted.term)
+      const each = same ?? wanted
       this.watch.durable({ type: 'block', partition: 0, block: each, truncate: true })
       this.book.partition(0).disks.get('b')!.put(each, true)
     }
@@ -276,6 +281,12 @@ describe('the watch', () => {
     expect(script.output({ writes: [script.write(noop(1, 1))] }).law).toBe('durable-before-sent')
     const hole = new Script()
     expect(hole.output({ writes: [hole.write(noop(2, 1))] }).law).toBe('committed-kept')
+  })
+
+  it('sees blocks that are written in another order than they were put out', () => {
+    const script = new Script()
+    script.output({ writes: [script.write(noop(1, 1)), script.write(noop(1, 2))] })
+    expect(script.durable(noop(1, 2)).law).toBe('durable-before-sent')
   })
 
   it('sees a commit that goes back, or beyond the log', () => {

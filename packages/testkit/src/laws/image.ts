@@ -37,16 +37,8 @@ function nameHash(name: string): number {
   return hash
 }
 
-const known = new WeakMap<Uint8Array, readonly EntryFacts[]>()
-
-/** The facts of a block's entries; computed once for each array of bytes. */
 export function factsOfBlock(block: Block): readonly EntryFacts[] {
-  let facts = known.get(block.bytes)
-  if (facts === undefined) {
-    facts = entriesOf(block, 0).map(factsOfEntry)
-    known.set(block.bytes, facts)
-  }
-  return facts
+  return entriesOf(block, 0).map(factsOfEntry)
 }
 
 export class LogImage {
@@ -74,16 +66,16 @@ export class LogImage {
   }
 
   /**
-   * Puts a block, as a log store does. Without `truncate` what follows the block stays.
+   * Puts a block, as a log store does. Without `truncate` what follows the block stays. Pass `facts` when they
+   * are known already.
    * @throws RangeError when this would leave a hole
    */
-  put(block: Block, truncate: boolean): void {
+  put(block: Block, truncate: boolean, facts: readonly EntryFacts[] = factsOfBlock(block)): void {
     const { index, term } = block
     if (index > this.lastIndex + 1) {
       throw new RangeError(`A block at ${index} leaves a hole behind ${this.lastIndex}.`)
     }
     if (truncate) this.truncate(index)
-    const facts = factsOfBlock(block)
     for (let i = 0; i < facts.length; i++) {
       this.#facts[index - 1 + i] = facts[i]!
       this.#terms[index - 1 + i] = term

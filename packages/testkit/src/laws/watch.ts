@@ -5,6 +5,7 @@
 
 import {
   lastIndexOf,
+  type Block,
   type Core,
   type CoreOptions,
   type Entry,
@@ -15,7 +16,7 @@ import {
   type Role,
 } from '@mako/engine'
 import type { LawBook } from './book.ts'
-import { factsOfEntry, fits, type EntryFacts, type LogImage } from './image.ts'
+import { factsOfBlock, factsOfEntry, fits, type EntryFacts, type LogImage } from './image.ts'
 
 /** What the simulator may know of a protocol's messages; everything else it sees from outside. */
 export interface ProtocolProbe<Message> {
@@ -39,6 +40,10 @@ interface CoreWatch {
   durableWrites: number
   /** Last entry whose callback has finished. */
   applied: number
+  /** Blocks that were put out and are not yet durable, in order. */
+  readonly unwritten: { readonly block: Block; readonly facts: readonly EntryFacts[] }[]
+  /** The messages of the newest output. */
+  messages: readonly object[]
 }
 
 interface Envelope<Message> {
@@ -52,9 +57,9 @@ export class NodeWatch<Message> {
   readonly #node: NodeId
   readonly #probe: ProtocolProbe<Message> | undefined
   readonly #cores = new Map<number, CoreWatch>()
-  /** Messages are objects that a core makes once, and their bytes are what the network sees. */
-  readonly #messages = new WeakMap<object, Envelope<Message>>()
-  readonly #encoded = new WeakMap<Uint8Array, Envelope<Message>>()
+  /** The messages of each core's newest output, and the bytes that were made of messages and have not left. */
+  readonly #messages = new Map<object, Envelope<Message>>()
+  readonly #encoded = new Map<Uint8Array, Envelope<Message>>()
   #incarnation = 0
   #ended = false
 
@@ -115,6 +120,7 @@ export class NodeWatch<Message> {
       this.#book.broken('durable-before-sent', `${this.#node} sent bytes that no core has asked for`)
       return
     }
+    this.#encoded.delete(bytes)
     if (envelope.after > watch.durableWrites) {
       this.#book.broken(
         'durable-before-sent',
@@ -138,6 +144,7 @@ export class NodeWatch<Message> {
     const { committed, disks } = this.#book.partition(write.partition)
     const image = disks.get(this.#node)!
     const { block, truncate } = write
+    const next = watch?.unwritten.shift()
     if (!fits(image, block)) {
       this.#book.broken('committed-kept', `${this.#node} wrote a block at ${block.index} behind ${image.lastIndex}`)
       return
@@ -147,37 +154,39 @@ export class NodeWatch<Message> {
     const kept = [block.index, last].filter(
       (index) => index <= last && image.chainAt(index) === committed.chainAt(index),
     )
-    image.put(block, truncate)
+    image.put(block, truncate, next?.block.bytes === block.bytes ? next.facts : undefined)
     if (kept.some((index) => image.chainAt(index) !== committed.chainAt(index))) {
       this.#book.broken('committed-kept', `${this.#node} overwrote committed entries from ${block.index} on its disk`)
+    }
+    if (watch !== undefined && next?.block.bytes !== block.bytes) {
+      this.#book.broken('durable-before-sent', `${this.#node} wrote a block at ${block.index} that was not its turn`)
     }
   }
 
   /** A callback is called with an entry. */
   applying(entry: Entry, by: 'leader' | 'follower'): EntryFacts {
     const { partition, index, origin } = entry
-    const where = (): string => `${this.#node}, partition ${partition}, entry ${index}`
     const applied = factsOfEntry(entry)
     const watch = this.#cores.get(partition)
     const { committed } = this.#book.partition(partition)
     if (watch === undefined) {
-      this.#book.broken('applied-in-order', `${where()}: applied by a node without a core`)
+      this.#book.broken('applied-in-order', `${this.#where(entry)}: applied by a node without a core`)
       return applied
     }
     let due = watch.applied + 1
     while (due < index && committed.factsAt(due)?.noop === true) due++
-    if (index !== due) this.#book.broken('applied-in-order', `${where()}: due was ${due}`)
+    if (index !== due) this.#book.broken('applied-in-order', `${this.#where(entry)}: due was ${due}`)
     const facts = committed.factsAt(index)
     if (facts === undefined || index > watch.commit) {
-      this.#book.broken('one-history', `${where()}: applied before it is committed`)
+      this.#book.broken('one-history', `${this.#where(entry)}: applied before it is committed`)
     } else if (facts.id !== applied.id) {
-      this.#book.broken('one-history', `${where()}: another entry is committed there`)
+      this.#book.broken('one-history', `${this.#where(entry)}: another entry is committed there`)
     }
     const own = origin.node === this.#node && origin.incarnation === this.#incarnation
     if (own !== (by === 'leader')) {
       this.#book.broken(
         'callback-by-origin',
-        `${where()}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`,
+        `${this.#where(entry)}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`,
       )
     }
     return applied
@@ -204,6 +213,10 @@ export class NodeWatch<Message> {
         `${this.#node} announced term ${term} of partition ${partition} with ${done} of ${watch.readyIndex} applied`,
       )
     }
+  }
+
+  #where({ partition, index }: Entry): string {
+    return `${this.#node}, partition ${partition}, entry ${index}`
   }
 
   #began(options: CoreOptions, core: Core<Message>): CoreWatch {
@@ -233,6 +246,8 @@ export class NodeWatch<Message> {
       writes: 0,
       durableWrites: 0,
       applied: 0,
+      unwritten: [],
+      messages: [],
     }
     this.#cores.set(partition, watch)
     return watch
@@ -259,7 +274,9 @@ export class NodeWatch<Message> {
           this.#book.broken('leader-append-only', `${where}: the leader rewrites its entry ${block.index}`)
         }
       }
-      watch.image.put(block, truncate)
+      const facts = factsOfBlock(block)
+      watch.unwritten.push({ block, facts })
+      watch.image.put(block, truncate, facts)
       this.#book.matches(partition, this.#node, watch.image, lastIndexOf(block))
     }
     for (const { role, term, readyIndex } of output.roles) {
@@ -272,6 +289,8 @@ export class NodeWatch<Message> {
       this.#book.led(partition, term, this.#node)
       this.#book.complete(partition, this.#node, term, watch.image)
     }
+    for (const message of watch.messages) this.#messages.delete(message)
+    watch.messages = output.messages.map(({ message }) => message as object)
     for (const { message, after } of output.messages) {
       const known = this.#messages.get(message as object)
       this.#messages.set(message as object, { partition, message, after: Math.max(after, known?.after ?? 0) })

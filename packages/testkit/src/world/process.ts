@@ -15,6 +15,27 @@ export interface ProcessOptions {
   readonly timerLateness?: () => number
 }
 
+/** A timer that may be cleared while it waits for its time, and while it waits for its process. */
+class ProcessTimer {
+  event: ScheduledEvent | undefined
+  #fn: (() => void) | undefined
+
+  constructor(fn: () => void) {
+    this.#fn = fn
+  }
+
+  fire(): void {
+    const fn = this.#fn
+    this.#fn = undefined
+    fn?.()
+  }
+
+  clear(time: VirtualTime): void {
+    this.#fn = undefined
+    if (this.event !== undefined) time.cancel(this.event)
+  }
+}
+
 export class SimProcess {
   readonly #time: VirtualTime
   readonly #rate: number
@@ -51,7 +72,7 @@ export class SimProcess {
       return this.#after(Math.max(0, delayMs) / this.#rate + this.#lateness(), fn)
     },
     clearTimer: (timer) => {
-      if (timer !== undefined) (timer as { clear: () => void }).clear()
+      if (timer !== undefined) (timer as ProcessTimer).clear(this.#time)
     },
     defer: (fn) => {
       if (this.alive) this.#after(0, fn)
@@ -99,21 +120,12 @@ export class SimProcess {
     return this.#startMs + (worldMs - this.#bornMs) * this.#rate
   }
 
-  #after(delayMs: number, fn: () => void): { clear: () => void } {
+  #after(delayMs: number, fn: () => void): ProcessTimer {
     // While the process is busy its own clock is ahead of the world's.
     const aheadMs = Math.max(0, this.#busyUntilMs - this.#time.nowMs)
-    let cleared = false
-    const event: ScheduledEvent = this.#time.schedule(aheadMs + delayMs, () =>
-      this.deliver(() => {
-        if (!cleared) fn()
-      }),
-    )
-    return {
-      clear: () => {
-        cleared = true
-        this.#time.cancel(event)
-      },
-    }
+    const timer = new ProcessTimer(fn)
+    timer.event = this.#time.schedule(aheadMs + delayMs, () => this.deliver(() => timer.fire()))
+    return timer
   }
 
   #retry(fn: () => void): void {
