@@ -5,6 +5,7 @@
 
 import { below, type AddLogOptions, type ReplicationEngine } from '@mako/engine'
 import { createDatabase, type Database, type DatabaseOptions, type TransactResult } from '@mako/store/kv'
+import { createShard } from '@mako/watermark'
 import { hashBytes, hashText } from '../laws/hash.ts'
 import type { Workload, WorkloadFactory } from '../workload/workload.ts'
 import type { SimWorld } from '../workload/world.ts'
@@ -47,10 +48,18 @@ interface Life extends LifeName {
   closed: number
 }
 
-export const kvWorkload: WorkloadFactory = (world) => new KvWorkload(world)
+type MakeShard = NonNullable<DatabaseOptions['shard']>
+
+export const kvWorkload: WorkloadFactory = (world) => new KvWorkload(world, createShard)
+
+/** The same over another shard: for tests of the oracle, which must catch one that lies. */
+export function kvWorkloadOver(shard: MakeShard): WorkloadFactory {
+  return (world) => new KvWorkload(world, shard)
+}
 
 class KvWorkload implements Workload {
   readonly #world: SimWorld
+  readonly #shard: MakeShard
   readonly #history: KvHistory
   readonly #habits: Habits
   readonly #lives = new Map<string, Life>()
@@ -66,11 +75,12 @@ class KvWorkload implements Workload {
   #proofs: readonly Executed[] | undefined
   #nextProofMs = 0
 
-  constructor(world: SimWorld) {
+  constructor(world: SimWorld, shard: MakeShard) {
     const { random, cluster } = world
     this.#world = world
+    this.#shard = shard
     this.#history = new KvHistory(cluster.book)
-    const burst = pick(random, [1, 2, 8])
+    const burst = pick(random, [1, 2, 8, 24])
     const clients = between(random, 1, 3)
     this.#habits = {
       clients,
@@ -78,7 +88,7 @@ class KvWorkload implements Workload {
       gapMs: (clients * burst * 1000) / pick(random, [30, 100, 300]),
       readGapMs: pick(random, [20, 50, 200]),
       loads: pick(random, [0, 5, 60]),
-      batch: { transactions: pick(random, [1, 3, 128]), bytes: pick(random, [64, 512, 2048]) },
+      batch: { transactions: pick(random, [1, 3, 128]), bytes: pick(random, [64, 300, 600, 2048]) },
       limits: {
         replayQueueBytes: pick(random, [1, 200, 2000, 16 * 1024 * 1024]),
         replayReadBytes: pick(random, [1, 256, 65_536]),
@@ -97,7 +107,7 @@ class KvWorkload implements Workload {
     const name = { node: node.id, life: (former?.life ?? 0) + 1 }
     this.#watch(name, process, engine)
     const { batch, limits } = this.#habits
-    const db = createDatabase({ engine, tables: TABLES, batch, limits })
+    const db = createDatabase({ engine, tables: TABLES, batch, limits, shard: this.#shard })
     const life: Life = {
       ...name,
       process,
@@ -304,7 +314,7 @@ class KvWorkload implements Workload {
       return undefined
     }
     if (script.wrong !== undefined) this.#broken(`${nameOf(life)}: ${script.wrong}`)
-    cluster.book.count(`kv: ${result.status}`)
+    cluster.book.count(`kv: ${result.status}${'reason' in result ? ` ${result.reason}` : ''}`)
     switch (result.status) {
       case 'SUCCESS':
         break
