@@ -12,8 +12,10 @@ import { brokenLaw } from './laws.ts'
 import type { Clock } from './ports.ts'
 import type { Proposals } from './proposals.ts'
 
-/** How many entries are applied between two looks at the clock. */
-const ENTRIES_PER_LOOK = 16
+/** Entries between two looks at the clock, at most; one while callbacks turn out to be slow. */
+const MAX_ENTRIES_PER_LOOK = 64
+/** Milliseconds between two looks from which on it is looked twice as often. */
+const SLOW_LOOK_MS = 0.5
 
 export interface ApplyCursorOptions {
   readonly partition: number
@@ -23,7 +25,7 @@ export interface ApplyCursorOptions {
   readonly proposals: Proposals
   /** The block that holds this index, when it is in memory. */
   readonly blockAt: (index: number) => Block | undefined
-  /** Reads blocks back from the log store. */
+  /** Reads blocks back from the log store, only such as it will hold for ever or until they are replaced in memory. */
   readonly read: (from: number) => Promise<readonly Block[]>
   /** The cursor can go on: run it in the next turn. */
   readonly wake: () => void
@@ -54,6 +56,7 @@ export class ApplyCursor {
   #own = false
   #awaited = false
   #lastTerm = 0
+  #entriesPerLook = 1
 
   constructor(options: ApplyCursorOptions) {
     this.#options = options
@@ -99,14 +102,19 @@ export class ApplyCursor {
   /** Applies until nothing is left, something must be waited for, or the deadline has passed. */
   run(deadline: number): void {
     const { clock } = this.#options
-    let untilLook = ENTRIES_PER_LOOK
-    while (this.runnable) {
+    let looked = clock.monotonicNow()
+    let untilLook = this.#entriesPerLook
+    while (this.runnable && looked < deadline) {
       if (this.#offset === this.#entries.length && !this.#nextBlock()) return
       if (!this.#applyNext()) return
-      if (--untilLook === 0) {
-        if (clock.monotonicNow() >= deadline) return
-        untilLook = ENTRIES_PER_LOOK
-      }
+      if (--untilLook > 0) continue
+      const now = clock.monotonicNow()
+      this.#entriesPerLook =
+        now - looked < SLOW_LOOK_MS
+          ? Math.min(this.#entriesPerLook * 2, MAX_ENTRIES_PER_LOOK)
+          : Math.ceil(this.#entriesPerLook / 2)
+      untilLook = this.#entriesPerLook
+      looked = now
     }
   }
 
@@ -130,8 +138,9 @@ export class ApplyCursor {
     // Memory first: a block stays there until it is durable and applied, so while one is in memory the store may still
     // hold an older one at that place.
     const stored = this.#readBack.shift()
-    const block = this.#options.blockAt(index) ?? stored
+    const block = this.#options.blockAt(index) ?? (stored?.index === index ? stored : undefined)
     if (block === undefined) {
+      this.#readBack = []
       this.#readBackFrom(index)
       return false
     }
@@ -216,7 +225,8 @@ export class ApplyCursor {
     }
     const now = this.#options.clock.monotonicNow()
     this.#hold = { kind: 'callback', index: entry.index, since: now, reported: now }
-    value.then(
+    // A promise of our own: one that is strange (settles twice, throws in `then`) must not count for the next entry.
+    Promise.resolve(value).then(
       (result) => {
         if (this.#hold.kind !== 'callback') return
         this.#hold = FREE
@@ -244,6 +254,8 @@ export class ApplyCursor {
 
   #fail(index: number, error: MakoError): void {
     this.#hold = { kind: 'fault', index, error }
+    // What is tried again after `resume` is read again.
+    this.#readBack = []
     this.#options.onFault(index, error)
   }
 }

@@ -19,6 +19,7 @@ export type BusyReason = 'entries' | 'bytes' | 'apply-lag' | 'disk' | 'transfer'
 /** Why an engine does not take a write at all. */
 export type RejectReason =
   | 'unknown-partition'
+  /** Above a limit that no waiting could help with. */
   | 'too-large'
   /** The write asked for a term in which this node no longer leads. */
   | 'fenced'
@@ -153,7 +154,7 @@ export interface EngineStatus {
 
 export type TransferResult =
   | { readonly status: 'DONE' }
-  /** The target did not take over in time; this node goes on leading. */
+  /** The target did not take over in time, or another transfer was under way; this node goes on leading for now. */
   | { readonly status: 'ABORTED' }
   | { readonly status: 'NOT_LEADER'; readonly leaderHint: LeaderHint | undefined }
 
@@ -179,7 +180,7 @@ export interface ReplicationEngine extends AsyncDisposable {
 
   /**
    * Proposes one entry. A local call: answers at once and never silently.
-   * @throws MakoError `BAD_PAYLOAD` when the payload is not a Uint8Array; nothing else.
+   * @throws MakoError `BAD_PAYLOAD` when the payload is not a Uint8Array, or its kind is none; nothing else.
    */
   addLog(payload: Uint8Array, options?: AddLogOptions): AddLogResult
 
@@ -211,10 +212,17 @@ export interface ReplicationEngine extends AsyncDisposable {
   /** Lets a partition go on after a callback has failed: the same entry is tried again. */
   resume(partition: number): void
 
-  /** Resolves when nothing is outstanding and everything known to be committed is applied; rejects on abort. */
+  /**
+   * Resolves when nothing is outstanding and everything known to be committed is applied. Rejects on abort, when the
+   * engine stops, and with the fault of a partition that cannot get there without `resume`. A node that is cut off
+   * from the others may wait for ever: give it a signal.
+   */
   drain(options?: WaitOptions): Promise<void>
 
-  /** Stops; every outcome that is still open becomes UNKNOWN. May be called in any state and more than once. */
+  /**
+   * Stops; every outcome that is still open becomes UNKNOWN at once. May be called in any state, from a callback too,
+   * and more than once. Resolves when the disk has finished what it was given, and the ports are closed.
+   */
   stop(): Promise<void>
 
   status(): EngineStatus

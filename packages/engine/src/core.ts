@@ -23,7 +23,7 @@ export type Input<Message> =
   | { readonly type: 'campaign'; readonly now: number }
   /** Hand leadership over, to this node or to the one that is furthest along. */
   | { readonly type: 'transfer'; readonly now: number; readonly to: NodeId | undefined }
-  /** Everything up to here has been applied: older blocks need not be kept in memory. */
+  /** Everything up to here is final and will be read from the store if need be: it need not be kept in memory. */
   | { readonly type: 'applied'; readonly now: number; readonly index: number }
 
 /** A write that must become durable. Numbers are 1, 2, 3, ... in one life of a core. */
@@ -118,7 +118,7 @@ export interface CoreLimits {
   readonly inflightBytes: number
   /** Bytes of blocks in one message (a single larger block still goes alone). */
   readonly messageBytes: number
-  /** Bytes of blocks that are kept in memory once they are durable and applied. */
+  /** Bytes of blocks that are kept in memory once they are durable and committed. */
   readonly tailBytes: number
 }
 

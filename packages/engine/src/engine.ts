@@ -21,7 +21,7 @@ import type {
   TransferResult,
   WaitOptions,
 } from './contract.ts'
-import type { Entry, NodeId } from './entry.ts'
+import type { Entry, EntryKind, NodeId } from './entry.ts'
 import { MakoError } from './errors.ts'
 import { Inbox } from './inbox.ts'
 import { LeadTogether } from './lead-together.ts'
@@ -32,6 +32,9 @@ import { Replica, type ReplicaEvents } from './replica.ts'
 
 /** Entries behind `commit` from which on a partition counts as lagging, so that reaching it is news (`caughtUp`). */
 const LAGGING_ENTRIES = 1024
+
+/** The kinds of entries that a user may propose; a no-op belongs to the protocol. */
+const PROPOSABLE: ReadonlySet<string> = new Set<EntryKind>(['data', 'advancer', 'ending', 'bound', 'noop-barrier'])
 
 /**
  * Makes an engine. Nothing happens before `start`.
@@ -64,6 +67,8 @@ class Engine<Message> implements ReplicationEngine {
   readonly #lagging = new Set<number>()
   #drains: (() => boolean)[] = []
   #stepAsideAt = 0
+  /** Settles when `start` has, whichever way. */
+  #started: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
   constructor(options: CheckedOptions<Message>) {
@@ -86,7 +91,13 @@ class Engine<Message> implements ReplicationEngine {
     else throw new MakoError('BAD_OPTION', `onApply names partition ${partition}, which this engine does not host.`)
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const starting = this.#start()
+    this.#started = starting.catch(() => undefined)
+    return starting
+  }
+
+  async #start(): Promise<void> {
     if (this.#state !== 'new') throw new MakoError('BAD_STATE', 'An engine can be started once.')
     const silent = this.partitions.find((partition) => !this.#callbacks.has(partition))
     if (silent !== undefined) {
@@ -96,6 +107,8 @@ class Engine<Message> implements ReplicationEngine {
     const { log, transport, clusterId, nodeId, members, protocol } = this.#options
     try {
       const recovered = await log.recover({ clusterId, nodeId, partitions: this.partitions })
+      // Stopped while starting: there is nothing to start any more.
+      if (this.#isStopping()) return
       this.#createReplicas(recovered)
       await transport.start(
         { clusterId, nodeId, incarnation: recovered.incarnation, members },
@@ -112,18 +125,17 @@ class Engine<Message> implements ReplicationEngine {
         },
       )
     } catch (error) {
-      if (this.#stopping === undefined) {
+      if (!this.#isStopping()) {
         this.#state = 'faulted'
         await log.close().catch(() => undefined)
       }
       throw error
     }
-    // Stopped while starting: there is nothing to start any more.
-    if (this.#stopping !== undefined) return
+    if (this.#isStopping()) return
     this.#state = 'running'
-    for (const message of protocol.warnings) this.#emit('warning', { message })
     this.#tick()
     this.#wake()
+    for (const message of protocol.warnings) this.#emit('warning', { message })
   }
 
   #createReplicas(recovered: RecoveredLog): void {
@@ -179,19 +191,29 @@ class Engine<Message> implements ReplicationEngine {
 
   async #stop(): Promise<void> {
     const { log, transport } = this.#options
-    const wasStarted = this.#state !== 'new'
     // Entries that were accepted and gathered in this turn still go to the log: nothing accepted is thrown away.
     if (this.#state === 'running') for (const replica of this.#ordered) replica.finishTurn()
     this.#state = 'stopping'
     this.clock.clearTimer(this.#ticker)
     for (const replica of this.#ordered) replica.stop()
     this.#settleDrains()
-    if (wasStarted) {
+    try {
+      // A start that is under way ends when its transport is stopped.
       await transport.stop()
+      await this.#started
       await this.#writer.close()
+    } finally {
+      try {
+        await log.close()
+      } finally {
+        this.#state = 'stopped'
+      }
     }
-    await log.close()
-    this.#state = 'stopped'
+  }
+
+  /** Asked after each wait of `start`. */
+  #isStopping(): boolean {
+    return this.#stopping !== undefined
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -291,7 +313,7 @@ class Engine<Message> implements ReplicationEngine {
       this.#stepAsideAt = now + limits.diskStallMs
       this.#emit('warning', { message: `The disk has not finished a write for ${limits.diskStallMs} ms.` })
       for (const replica of this.#ordered) {
-        if (replica.role.role === 'leader') replica.step({ type: 'transfer', now, to: undefined })
+        if (replica.role.role === 'leader') void replica.transfer(undefined, now)
       }
     }
   }
@@ -299,12 +321,13 @@ class Engine<Message> implements ReplicationEngine {
   #apply(): void {
     const deadline = this.clock.monotonicNow() + this.#options.limits.applyBudgetMs
     const replicas = this.#ordered
+    // A cursor does nothing after the deadline; that each is the first one in turn keeps it fair.
     this.#firstCursor = (this.#firstCursor + 1) % replicas.length
     for (let i = 0; i < replicas.length; i++) {
       const replica = replicas[(this.#firstCursor + i) % replicas.length]!
       const { cursor, partition } = replica
       if (cursor.commit - cursor.applied > LAGGING_ENTRIES) this.#lagging.add(partition)
-      cursor.run(deadline)
+      if (cursor.applied < cursor.commit) cursor.run(deadline)
       if (cursor.runnable) this.#wake()
       if (cursor.applied === cursor.commit && this.#lagging.delete(partition)) {
         this.#emit('caughtUp', { partition, applied: cursor.applied })
@@ -319,7 +342,8 @@ class Engine<Message> implements ReplicationEngine {
   }
 
   addLogs(payloads: readonly Uint8Array[], options?: AddLogOptions): AddLogResult {
-    if (payloads.length === 0) throw new MakoError('BAD_PAYLOAD', 'addLogs needs at least one payload.')
+    if (!Array.isArray(payloads) || payloads.length === 0)
+      throw new MakoError('BAD_PAYLOAD', 'addLogs needs at least one payload.')
     return this.#add(payloads, options, true)
   }
 
@@ -329,6 +353,9 @@ class Engine<Message> implements ReplicationEngine {
         throw new MakoError('BAD_PAYLOAD', `A payload must be a Uint8Array, not ${describe(payload)}.`)
       }
     }
+    const kind = options?.kind ?? 'data'
+    // Types do not reach those who call from JavaScript: a kind that is none would be written as one that is.
+    if (!PROPOSABLE.has(kind)) throw new MakoError('BAD_PAYLOAD', `Entries of kind '${kind}' cannot be proposed.`)
     const partition = options?.partition ?? this.partitions[0]!
     if (!this.partitions.includes(partition)) return { status: 'REJECTED', reason: 'unknown-partition' }
     switch (this.#state) {
@@ -341,7 +368,7 @@ class Engine<Message> implements ReplicationEngine {
       case 'stopped':
         return { status: 'REJECTED', reason: 'stopped' }
       case 'running':
-        return this.#replicas.get(partition)!.add(payloads, options?.kind ?? 'data', options?.term, batch)
+        return this.#replicas.get(partition)!.add(payloads, kind, options?.term, batch)
     }
   }
 
@@ -365,19 +392,22 @@ class Engine<Message> implements ReplicationEngine {
 
   async read(partition: number, from: number, maxBytes: number): Promise<{ entries: Entry[]; next: number }> {
     const replica = this.#replicas.get(partition)
-    if (replica === undefined) throw new MakoError('BAD_OPTION', `Partition ${partition} is not hosted here.`)
+    if (!this.partitions.includes(partition)) {
+      throw new MakoError('BAD_OPTION', `Partition ${partition} is not hosted here.`)
+    }
+    if (replica === undefined) throw new MakoError('BAD_STATE', 'There is nothing to read before start.')
     return await replica.read(Math.max(1, from), maxBytes)
   }
 
   async transferLeadership(partition: number, to?: NodeId): Promise<TransferResult> {
     const first = this.#replicas.get(partition)
-    if (first?.role.role !== 'leader' || this.#state !== 'running') {
+    if (first?.role.role !== 'leader' || !first.isAlive || this.#state !== 'running') {
       return { status: 'NOT_LEADER', leaderHint: this.leaderHint(partition) }
     }
     // What is led together moves together.
     const group = this.#options.leadTogether.find((each) => each.includes(partition)) ?? [partition]
     const led = group.map((each) => this.#replicas.get(each)!).filter(({ role }) => role.role === 'leader')
-    const target = to ?? furthestPeer(first)
+    const target = to ?? furthestPeer(first, this.#options.protocol.electionTimeoutMs)
     const now = this.clock.monotonicNow()
     const done = await Promise.all(led.map((replica) => replica.transfer(target, now)))
     return { status: done.every(Boolean) ? 'DONE' : 'ABORTED' }
@@ -393,8 +423,13 @@ class Engine<Message> implements ReplicationEngine {
         if (signal?.aborted === true) reject(signal.reason as Error)
         else if (this.#state !== 'running')
           reject(new MakoError('BAD_STATE', 'The engine has stopped before it was drained.'))
-        else if (this.#ordered.every((replica) => replica.settled)) resolve()
-        else return false
+        else {
+          const open = this.#ordered.filter((replica) => !replica.settled)
+          const stuck = open.find((replica) => replica.fault !== undefined)
+          if (stuck !== undefined) reject(stuck.fault!)
+          else if (open.length === 0) resolve()
+          else return false
+        }
         signal?.removeEventListener('abort', settle)
         return true
       }
@@ -443,22 +478,25 @@ class Engine<Message> implements ReplicationEngine {
     this.#emit('warning', { message })
   }
 
-  /** A listener that throws is told to the others, and disturbs nothing. */
+  /** A listener that throws is told as a warning, and disturbs neither the engine nor the other listeners. */
   #emit<E extends keyof EngineEvents>(event: E, payload: Parameters<EngineEvents[E]>[0]): void {
-    try {
-      this.#emitter.emit(event, ...([payload] as never))
-    } catch (error) {
-      if (event === 'warning') return
-      this.#emit('warning', { message: `A listener for '${event}' failed: ${String(error)}` })
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        listener(payload)
+      } catch (error) {
+        if (event !== 'warning')
+          this.#emit('warning', { message: `A listener for '${event}' failed: ${String(error)}` })
+      }
     }
   }
 }
 
-/** Of the peers that were heard from, the one whose log is furthest along. */
-function furthestPeer<Message>(replica: Replica<Message>): NodeId | undefined {
+/** Of the peers that were heard from in this time, the one whose log is furthest along. */
+function furthestPeer<Message>(replica: Replica<Message>, withinMs: number): NodeId | undefined {
   let best: { readonly id: NodeId; readonly match: number } | undefined
   for (const peer of replica.peers()) {
-    if (peer.silentMs !== undefined && (best === undefined || peer.match > best.match)) best = peer
+    if (peer.silentMs !== undefined && peer.silentMs < withinMs && (best === undefined || peer.match > best.match))
+      best = peer
   }
   return best?.id
 }

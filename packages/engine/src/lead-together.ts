@@ -3,7 +3,8 @@
 // No vote is bent for this. After a crash no single follower need hold the newest entries of every partition, so no
 // voting rule can make one node win them all; what is won by different nodes is brought together by leadership
 // transfer, which first brings its target up to date. Always true: every node computes the same target from the same
-// knowledge, and each transfer makes the target lead one partition more, so the group comes to rest.
+// knowledge, and each transfer makes the target lead one partition more, so the group comes to rest. A node on which a
+// member of the group has stopped can never lead all: it campaigns for none, and gives away what it leads.
 
 import type { NodeId } from './entry.ts'
 import type { Replica } from './replica.ts'
@@ -39,6 +40,7 @@ export class LeadTogether<Message> {
   act(now: number): boolean {
     if (!this.#campaign) return false
     this.#campaign = false
+    if (this.#isCrippled) return false
     let acted = false
     for (const replica of this.#replicas) {
       const { role, leader } = replica.role
@@ -51,15 +53,20 @@ export class LeadTogether<Message> {
 
   /** Once a tick: offers what this node leads to the node that shall lead all. */
   unite(now: number): void {
-    const target = this.#target()
-    if (target === undefined || target === this.#nodeId) return
+    const isCrippled = this.#isCrippled
+    const target = isCrippled ? undefined : this.#target()
+    if (!isCrippled && (target === undefined || target === this.#nodeId)) return
     for (const replica of this.#replicas) {
-      if (replica.role.role !== 'leader') continue
+      if (replica.role.role !== 'leader' || !replica.isAlive) continue
       const offeredAt = this.#offeredAt.get(replica.partition)
       if (offeredAt !== undefined && now - offeredAt < 2 * this.#electionTimeoutMs) continue
       this.#offeredAt.set(replica.partition, now)
-      replica.step({ type: 'transfer', now, to: target })
+      void replica.transfer(target, now)
     }
+  }
+
+  get #isCrippled(): boolean {
+    return this.#replicas.some((replica) => !replica.isAlive)
   }
 
   /** The leader of most partitions; of equals, the one that leads the first of them. Undefined until all have one. */

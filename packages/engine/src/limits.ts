@@ -7,7 +7,7 @@ export interface EngineLimits {
   readonly outstandingBytes: number
   /** Bytes of one payload; above it REJECTED 'too-large'. */
   readonly payloadBytes: number
-  /** Bytes of one block, and so of one `addLogs`; above it REJECTED 'too-large'. */
+  /** Bytes of one block, headers included, and so of one `addLogs`; above it REJECTED 'too-large'. */
   readonly blockBytes: number
   /** Entries by which `applied` may be behind `commit` on a leader; then BUSY 'apply-lag'. */
   readonly applyLagEntries: number
@@ -30,7 +30,7 @@ export interface EngineLimits {
   readonly inflightBytes: number
   /** Bytes of blocks in one message. */
   readonly messageBytes: number
-  /** Bytes of applied blocks of one partition kept in memory. */
+  /** Bytes of durable and committed blocks of one partition kept in memory. */
   readonly tailBytes: number
   /** What BUSY suggests as a pause, in milliseconds. */
   readonly retryAfterMs: number
@@ -40,7 +40,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   outstandingEntries: 65_536,
   outstandingBytes: 64 * 1024 * 1024,
   payloadBytes: 8 * 1024 * 1024,
-  blockBytes: 8 * 1024 * 1024,
+  blockBytes: 8 * 1024 * 1024 + 1024,
   applyLagEntries: 262_144,
   diskQueueBytes: 128 * 1024 * 1024,
   diskStallMs: 10_000,

@@ -71,7 +71,9 @@ export class LogWriter {
     this.#inFlightBytes = this.#queuedBytes
     this.#queuedBytes = 0
     this.#began = this.#clock.monotonicNow()
-    this.#log.append(writes).then(
+    // In a function of its own so that a store that throws instead of rejecting is a failed store like any other.
+    const append = async (): Promise<void> => await this.#log.append(writes)
+    append().then(
       () => {
         this.#finished()
         // The newest number of each owner covers its earlier ones.

@@ -6,7 +6,7 @@
 // find out (UNKNOWN).
 
 import type { Accepted, Outcome } from './contract.ts'
-import { lastIndexOf, type BlockSpan } from './entry.ts'
+import type { BlockSpan } from './entry.ts'
 
 type Settlement =
   | { readonly status: 'PENDING' }
@@ -174,15 +174,6 @@ export class Proposals {
   giveUp(): void {
     for (let run = this.#first(); run !== undefined; run = this.#first()) this.#settle(run, { status: 'UNKNOWN' })
     this.#open = undefined
-  }
-
-  /** The unanswered run that holds this index in this term, if there is one. */
-  isPending(index: number, term: number): boolean {
-    for (let i = this.#head; i < this.#runs.length; i++) {
-      const run = this.#runs[i]!
-      if (run.term === term && run.index <= index && index <= lastIndexOf(run)) return true
-    }
-    return false
   }
 
   #first(): Run | undefined {

@@ -76,10 +76,11 @@ export class Replica<Message> implements WriteOwner {
   #lastIndex: number
   #durableWrite = 0
   #durableSeen = 0
-  #reportedApplied = 0
+  #released = 0
   #held: HeldMessage[] = []
   #reads: { readonly request: number; readonly blocks: readonly Block[] }[] = []
-  #transfers: ((done: boolean) => void)[] = []
+  /** Who waits to hear how the transfer under way ends. There is at most one, so that each end has one meaning. */
+  #transfer: ((done: boolean) => void) | undefined
   #dirty = true
   #fault: MakoError | undefined
   #stopped = false
@@ -116,7 +117,7 @@ export class Replica<Message> implements WriteOwner {
       clock,
       proposals: this.#proposals,
       blockAt: (index) => this.#core.blockAt(index),
-      read: (from) => options.log.read(partition, from, limits.applyReadBytes),
+      read: (from) => this.#readDurable(from, limits.applyReadBytes),
       wake: () => options.events.wake(),
       onFault: (index, error) => options.events.faulted(this, index, error),
     })
@@ -140,8 +141,16 @@ export class Replica<Message> implements WriteOwner {
     return this.#fault ?? this.cursor.fault
   }
 
+  /** False when this partition has stopped for good: by a broken law, a failed disk, or `stop`. */
+  get isAlive(): boolean {
+    return this.#fault === undefined && !this.#stopped
+  }
+
+  /** What is dead here still remembers its last leader, but must not point at itself. */
   get leaderHint(): LeaderHint | undefined {
-    return this.#options.hintOf(this.#role.leader, this.#role.term)
+    const { leader, term } = this.#role
+    if (!this.isAlive && leader === this.#options.nodeId) return undefined
+    return this.#options.hintOf(leader, term)
   }
 
   /** Nothing is outstanding and everything that is known to be committed is applied. */
@@ -158,7 +167,14 @@ export class Replica<Message> implements WriteOwner {
       if (payload.length > limits.payloadBytes) return { status: 'REJECTED', reason: 'too-large' }
       bytes += entryBytes(payload.length)
     }
-    if (bytes + BLOCK_OVERHEAD_BYTES > limits.blockBytes) return { status: 'REJECTED', reason: 'too-large' }
+    // What could not be taken even by an idle engine is not BUSY: trying again would never help.
+    if (
+      bytes + BLOCK_OVERHEAD_BYTES > limits.blockBytes ||
+      bytes > Math.min(limits.outstandingBytes, limits.diskQueueBytes) ||
+      payloads.length > limits.outstandingEntries
+    ) {
+      return { status: 'REJECTED', reason: 'too-large' }
+    }
     if (this.fault !== undefined || this.#stopped) return { status: 'REJECTED', reason: 'faulted' }
 
     const admission = (this.#admission ??= this.#core.admit())
@@ -178,16 +194,14 @@ export class Replica<Message> implements WriteOwner {
     if (this.cursor.commit - this.cursor.applied > limits.applyLagEntries) return this.#busy('apply-lag')
     if (writer.pendingBytes + bytes > limits.diskQueueBytes) return this.#busy('disk')
 
-    let { nextIndex } = admission
-    if (this.#builder.count > 0) {
-      if (this.#builder.byteLength + bytes > limits.blockBytes) {
-        this.propose()
-        const next = (this.#admission ??= this.#core.admit())
-        if (next.status !== 'LEADER') return this.#busy('recovering')
-        nextIndex = next.nextIndex
-        this.#firstIndex = nextIndex
-      }
-    } else this.#firstIndex = nextIndex
+    if (this.#builder.byteLength + bytes > limits.blockBytes && !this.#cutBlock()) {
+      return { status: 'REJECTED', reason: 'faulted' }
+    }
+    if (this.#builder.count === 0) {
+      const next = (this.#admission ??= this.#core.admit())
+      if (next.status !== 'LEADER') return this.#busy('recovering')
+      this.#firstIndex = next.nextIndex
+    }
     for (const payload of payloads) this.#builder.add(kind, payload)
     const accepted = this.#proposals.accept(this.#firstIndex, admission.term, payloads.length, bytes, batch)
     if (!this.#dirty) {
@@ -210,6 +224,17 @@ export class Replica<Message> implements WriteOwner {
     this.#core.propose(block)
     this.#admission = undefined
     this.#dirty = true
+  }
+
+  /** The block that is being gathered is full; false when the core has failed over it. */
+  #cutBlock(): boolean {
+    try {
+      this.propose()
+      return true
+    } catch (error) {
+      this.#failCore(error)
+      return false
+    }
   }
 
   // ------------------------------------------------------------------------------------- inputs of the core
@@ -245,16 +270,19 @@ export class Replica<Message> implements WriteOwner {
       this.#reads = []
       for (const { request, blocks } of reads) this.step({ type: 'read', now, request, blocks })
     }
-    if (this.cursor.applied > this.#reportedApplied) {
-      this.#reportedApplied = this.cursor.applied
-      this.step({ type: 'applied', now, index: this.#reportedApplied })
+    // Committed is enough, applied or not: callbacks that are slow or have failed must not cost memory without bound, and
+    // the cursor can read back what it still needs.
+    if (this.cursor.commit > this.#released) {
+      this.#released = this.cursor.commit
+      this.step({ type: 'applied', now, index: this.#released })
     }
   }
 
-  /** Asks for leadership to move; resolves with whether it did. */
+  /** Asks for leadership to move; resolves with whether it did. One at a time: a second one is refused. */
   transfer(to: NodeId | undefined, now: number): Promise<boolean> {
+    if (!this.isAlive || this.#transfer !== undefined || this.#role.role !== 'leader') return Promise.resolve(false)
     return new Promise((resolve) => {
-      this.#transfers.push(resolve)
+      this.#transfer = resolve
       this.step({ type: 'transfer', now, to })
       this.#options.events.wake()
     })
@@ -295,7 +323,7 @@ export class Replica<Message> implements WriteOwner {
     for (const { request, from, maxBytes } of output.reads) this.#read(request, from, maxBytes)
     this.#commitTo(output.commit)
     // Before the roles: a transfer that succeeded ends this leadership, and that would end it as aborted.
-    for (const result of output.transfers) this.#endTransfers(result === 'done')
+    for (const result of output.transfers) this.#endTransfer(result === 'done')
     for (const change of output.roles) this.#changeRole(change)
   }
 
@@ -346,7 +374,7 @@ export class Replica<Message> implements WriteOwner {
         this.#announcedTerm = undefined
         events.deposed(this, change.term)
       }
-      if (change.role !== 'leader' && before.role === 'leader') this.#endTransfers(false)
+      if (change.role !== 'leader' && before.role === 'leader') this.#endTransfer(false)
     }
     events.roleChanged(this, change)
   }
@@ -354,16 +382,15 @@ export class Replica<Message> implements WriteOwner {
   /** Announces leadership once everything of earlier terms is applied. */
   announceIfReady(): void {
     const { role, term, readyIndex } = this.#role
-    if (role !== 'leader' || this.#announcedTerm === term || this.fault !== undefined) return
+    if (role !== 'leader' || this.#announcedTerm === term || this.fault !== undefined || this.#stopped) return
     if (this.cursor.applied < readyIndex) return
     this.#announcedTerm = term
     this.#options.events.announced(this, term)
   }
 
-  #endTransfers(done: boolean): void {
-    const waiting = this.#transfers
-    this.#transfers = []
-    for (const resolve of waiting) resolve(done)
+  #endTransfer(done: boolean): void {
+    this.#transfer?.(done)
+    this.#transfer = undefined
   }
 
   // ----------------------------------------------------------------------------------------------- answers
@@ -380,7 +407,7 @@ export class Replica<Message> implements WriteOwner {
       const at = next
       const held = this.#core.blockAt(at) ?? stored.find((block) => block.index <= at && at <= lastIndexOf(block))
       if (held === undefined) {
-        stored = await this.#options.log.read(this.partition, at, maxBytes - bytes)
+        stored = await this.#readDurable(at, maxBytes - bytes)
         if (stored.length === 0)
           throw brokenLaw(6, `applied entry ${at} of partition ${this.partition} is not in the log`)
         continue
@@ -394,11 +421,27 @@ export class Replica<Message> implements WriteOwner {
     return { entries, next }
   }
 
+  /**
+   * Blocks from the store, without those that were still on their way to it: in their places it may hold older ones,
+   * and by the time of the answer the newer ones need no longer be in memory.
+   */
+  async #readDurable(from: number, maxBytes: number): Promise<readonly Block[]> {
+    const { durableIndex } = this.#core.status()
+    const blocks = await this.#options.log.read(this.partition, from, maxBytes)
+    return blocks.filter((block) => lastIndexOf(block) <= durableIndex)
+  }
+
   /** What became of an entry, as far as the log here can tell. */
   async outcomeOf(token: OutcomeToken): Promise<Outcome> {
     const unknown: Outcome = { status: 'UNKNOWN', token }
-    if (token.index > this.cursor.applied || this.#proposals.isPending(token.index, token.term)) return unknown
-    const block = this.#core.blockAt(token.index) ?? (await this.#options.log.read(this.partition, token.index, 1))[0]
+    // Of a batch the last entry counts: it is answered as one.
+    if (!(lastIndexOf(token) <= this.cursor.applied)) return unknown
+    let block = this.#core.blockAt(token.index)
+    try {
+      block ??= (await this.#readDurable(token.index, 1))[0]
+    } catch {
+      return unknown
+    }
     if (block === undefined) return unknown
     // A term has one leader, and a leader fills each place once: equal index and term is the very same entry.
     if (block.term === token.term) return { status: 'APPLIED', index: token.index, value: undefined }
@@ -435,7 +478,7 @@ export class Replica<Message> implements WriteOwner {
     this.#stopped = true
     this.cursor.stop()
     this.#held = []
-    this.#endTransfers(false)
+    this.#endTransfer(false)
     this.#announcedTerm = undefined
     this.#proposals.giveUp()
   }
@@ -450,7 +493,7 @@ export class Replica<Message> implements WriteOwner {
     this.#announcedTerm = undefined
     this.cursor.stop()
     this.#held = []
-    this.#endTransfers(false)
+    this.#endTransfer(false)
     this.#proposals.giveUp()
     if (wasLeader) this.#options.events.deposed(this, this.#role.term)
     this.#options.events.faulted(this, undefined, this.#fault)

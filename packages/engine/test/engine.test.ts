@@ -1,104 +1,7 @@
-import {
-  createEngine,
-  DEFAULT_LIMITS,
-  MakoError,
-  type Accepted,
-  type AddLogResult,
-  type EngineEvents,
-  type EngineLimits,
-  type Entry,
-  type Outcome,
-  type ReplicationEngine,
-} from '@mako/engine'
-import { afterEach, describe, expect, it } from 'vitest'
-import type { PuppetCore } from './fakes.ts'
-import {
-  blockOf,
-  bytes,
-  FakeLog,
-  FakeTransport,
-  ManualClock,
-  MEMBERS,
-  noopBlock,
-  puppets,
-  testRandom,
-  text,
-} from './fakes.ts'
-
-interface Bench {
-  readonly engine: ReplicationEngine
-  readonly clock: ManualClock
-  readonly log: FakeLog
-  readonly transport: FakeTransport
-  readonly seen: string[]
-  readonly events: [string, unknown][]
-  readonly core: (partition?: number) => PuppetCore
-}
-
-interface BenchOptions {
-  readonly partitions?: readonly number[]
-  readonly leadTogether?: readonly (readonly number[])[]
-  readonly limits?: Partial<EngineLimits>
-  readonly log?: FakeLog
-  readonly apply?: (entry: Entry, by: 'leader' | 'follower') => unknown
-}
-
-const running: ReplicationEngine[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((engine) => engine.stop()))
-})
-
-async function bench(options: BenchOptions = {}): Promise<Bench> {
-  const clock = new ManualClock()
-  const log = options.log ?? new FakeLog()
-  const transport = new FakeTransport()
-  const { protocol, cores } = puppets()
-  const engine = createEngine({
-    protocol,
-    nodeId: 'a',
-    members: MEMBERS,
-    clock,
-    log,
-    transport,
-    random: testRandom(),
-    ...(options.partitions && { partitions: options.partitions }),
-    ...(options.leadTogether && { leadTogether: options.leadTogether }),
-    ...(options.limits && { limits: options.limits }),
-  })
-  running.push(engine)
-  const seen: string[] = []
-  const apply = (entry: Entry, by: 'leader' | 'follower'): unknown => {
-    const result = options.apply?.(entry, by)
-    seen.push(`${by} ${entry.partition}/${entry.index} ${text(entry.payload)}`)
-    return result
-  }
-  engine.onApply({ leader: (entry) => apply(entry, 'leader'), follower: (entry) => apply(entry, 'follower') })
-  const events: [string, unknown][] = []
-  for (const event of ['leader', 'follower', 'fault', 'stalled', 'caughtUp', 'warning'] as const) {
-    engine.on(event, (payload: Parameters<EngineEvents[typeof event]>[0]) => events.push([event, payload]))
-  }
-  await engine.start()
-  await clock.settle()
-  return { engine, clock, log, transport, seen, events, core: (partition = 0) => cores.get(partition)! }
-}
-
-/** A bench whose partitions are led in term 1. */
-async function leading(options: BenchOptions = {}): Promise<Bench> {
-  const made = await bench(options)
-  for (const partition of options.partitions ?? [0]) made.core(partition).lead(1)
-  await made.clock.advance(10)
-  return made
-}
-
-function accepted(result: AddLogResult): Accepted {
-  if (result.status !== 'SUCCESS') throw new Error(`not accepted: ${JSON.stringify(result)}`)
-  return result
-}
-
-/** The outcome, when there is one already. */
-async function now(outcome: Promise<Outcome>): Promise<Outcome | 'open'> {
-  return await Promise.race([outcome, Promise.resolve().then(() => Promise.resolve('open' as const))])
-}
+import { createEngine, DEFAULT_LIMITS, MakoError } from '@mako/engine'
+import { describe, expect, it } from 'vitest'
+import { accepted, bench, leading, now } from './bench.ts'
+import { blockOf, bytes, FakeLog, FakeTransport, ManualClock, MEMBERS, noopBlock, puppets, text } from './fakes.ts'
 
 describe('addLog', () => {
   it('answers SUCCESS with the index at once and APPLIED with the value later', async () => {
@@ -159,7 +62,8 @@ describe('addLog', () => {
     expect(engine.addLog(of(1), { term: 2 })).toEqual({ status: 'REJECTED', reason: 'fenced' })
     core().autoCommit = false
     expect(engine.addLog(of(1), { term: 1 }).status).toBe('SUCCESS')
-    expect(engine.addLog(of(90))).toMatchObject({ status: 'BUSY', reason: 'bytes' })
+    expect(engine.addLog(of(90))).toEqual({ status: 'REJECTED', reason: 'too-large' })
+    expect(engine.addLog(of(50))).toMatchObject({ status: 'BUSY', reason: 'bytes' })
     expect(engine.addLogs([of(1), of(1), of(1)])).toMatchObject({ status: 'BUSY', reason: 'entries' })
     core().transferring()
     await clock.advance(10)
@@ -177,7 +81,10 @@ describe('addLog', () => {
   it('takes the first proposal of a term whatever earlier terms have left open', async () => {
     const { engine, clock, core } = await leading({ limits: { outstandingEntries: 2 } })
     core().autoCommit = false
-    expect(engine.addLogs([bytes('1'), bytes('2'), bytes('3')])).toMatchObject({ status: 'BUSY', reason: 'entries' })
+    expect(engine.addLogs([bytes('1'), bytes('2'), bytes('3')])).toMatchObject({
+      status: 'REJECTED',
+      reason: 'too-large',
+    })
     expect(engine.addLogs([bytes('1'), bytes('2')]).status).toBe('SUCCESS')
     await clock.settle()
     // Led again without a no-op: what is open can only be committed behind an entry of the new term.

@@ -17,6 +17,7 @@ import {
   type LogWrite,
   type Member,
   type Output,
+  type PeerStatus,
   type Protocol,
   type Random,
   type RecoveredLog,
@@ -183,8 +184,11 @@ export class PuppetCore implements Core<string> {
   autoCommit = true
   keepInMemory = true
   throwOn: Input<string>['type'] | undefined
+  throwOnPropose = false
   #admission: Admission = { status: 'NOT_LEADER', leader: undefined, term: 0 }
   #lastIndex: number
+  #durableIndex: number
+  peers: PeerStatus[] = []
   #term = 0
   #commit = 0
   #writes: CoreWrite[] = []
@@ -198,6 +202,7 @@ export class PuppetCore implements Core<string> {
     this.partition = options.partition
     const newest = options.recovered.blocks.at(-1)
     this.#lastIndex = newest === undefined ? 0 : lastIndexOf(newest)
+    this.#durableIndex = this.#lastIndex
   }
 
   // What the test does with it; takes effect with the next turn.
@@ -224,6 +229,12 @@ export class PuppetCore implements Core<string> {
   commit(index: number): void {
     this.#commit = index
   }
+  /** Forgets what is at and after this index, as a follower does before another leader's block is put there. */
+  cut(index: number): void {
+    while (this.memory.length > 0 && lastIndexOf(this.memory.at(-1)!) >= index) this.memory.pop()
+    this.#lastIndex = index - 1
+    this.#durableIndex = Math.min(this.#durableIndex, this.#lastIndex)
+  }
   message(to: string, message: string, after: number): void {
     this.#messages.push({ to, message, after })
   }
@@ -232,13 +243,18 @@ export class PuppetCore implements Core<string> {
     while (this.memory.length > 0 && lastIndexOf(this.memory.at(-1)!) >= block.index) this.memory.pop()
     if (this.keepInMemory) this.memory.push(block)
     this.#lastIndex = lastIndexOf(block)
+    this.#durableIndex = Math.min(this.#durableIndex, block.index - 1)
     this.#writes.push({ number: ++this.#writeNumber, write: { type: 'block', block, truncate: true } })
+    this.#lastOfWrite.set(this.#writeNumber, this.#lastIndex)
     return this.#writeNumber
   }
 
   step(input: Input<string>): void {
     this.inputs.push(input)
     if (input.type === this.throwOn) throw new Error('the core is broken')
+    if (input.type === 'durable') {
+      this.#durableIndex = Math.min(this.#lastIndex, this.#lastOfWrite.get(input.write) ?? 0)
+    }
     if (input.type === 'durable' && this.autoCommit && this.#admission.status === 'LEADER') {
       this.#commit = Math.max(this.#commit, this.#lastOfWrite.get(input.write) ?? 0)
     }
@@ -249,7 +265,8 @@ export class PuppetCore implements Core<string> {
       : this.#admission
   }
   propose(block: Block): void {
-    this.#lastOfWrite.set(this.put(block), lastIndexOf(block))
+    if (this.throwOnPropose) throw new Error('the core is broken')
+    this.put(block)
   }
   takeOutput(): Output<string> {
     const output: Output<string> = {
@@ -276,8 +293,8 @@ export class PuppetCore implements Core<string> {
       leader: undefined,
       commit: this.#commit,
       lastIndex: this.#lastIndex,
-      durableIndex: 0,
-      peers: [],
+      durableIndex: this.#durableIndex,
+      peers: this.peers,
     }
   }
 }
