@@ -4,9 +4,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS } from '../../packages/engine/src/limits.ts'
+import { DEFAULT_RAFT_OPTIONS } from '../../packages/raft/src/options.ts'
+import { DEFAULT_SHARD_LIMITS } from '../../packages/watermark/src/limits.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -149,4 +152,108 @@ describe('programs in guides', () => {
     },
     90_000,
   )
+})
+
+describe('the programs', () => {
+  it.each([
+    ['examples/hello-log', ['getting-started.md', 'speculation.md', 'answers.md']],
+    ['packages/raft', ['simulator.md']],
+  ])(
+    'below %s are accepted by a strict compiler: %j',
+    async (parent, guides) => {
+      const config = {
+        extends: '../../../tsconfig.base.json',
+        // These are programs, not libraries: what they export has no readers.
+        compilerOptions: { isolatedDeclarations: false, declaration: false },
+        include: ['*.ts'],
+      }
+      const programs = guides.flatMap((guide) => [...blocks(guide, 'file')])
+      const folder = writeBelow(parent, [...programs, ['tsconfig.json', JSON.stringify(config)]])
+      const compiler = join(root, 'node_modules/typescript/bin/tsc')
+      const compiled = await promisify(execFile)(process.execPath, [compiler, '-p', folder]).catch(
+        (error: unknown) => error as { stdout: string },
+      )
+      // What the packages themselves have to say is told by `pnpm typecheck`.
+      const complaints = compiled.stdout.split('\n').filter((line) => line.includes(basename(folder)))
+      expect(complaints).toEqual([])
+    },
+    90_000,
+  )
+})
+
+describe('operations', () => {
+  const text = read('docs/operations.md')
+
+  /** The rows of the table below this heading: the first cell, without its quotes, and the second. */
+  const table = (head: string, nth = 0): [string, string][] => {
+    const start = [...text.matchAll(new RegExp(`^\\| ${head} \\|.*\\n\\|.*\\n`, 'gm'))][nth]!
+    const rows = text
+      .slice(start.index + start[0].length)
+      .split('\n\n')[0]!
+      .trim()
+      .split('\n')
+    return rows.map((row) => {
+      const [, first, second] = row.split('|')
+      return [first!.trim().replaceAll('`', ''), second!.trim()]
+    })
+  }
+
+  /** What is written in a table: 65,536 or 64 MiB or 8 MiB + 1 KiB or 5 ms. */
+  const valueOf = (cell: string): number =>
+    cell.split(' + ').reduce((sum, term) => {
+      const [, number, unit] = /^([\d,]+)(?: (MiB|KiB|ms))?$/.exec(term)!
+      return sum + Number(number!.replaceAll(',', '')) * (unit === 'MiB' ? 1024 * 1024 : unit === 'KiB' ? 1024 : 1)
+    }, 0)
+
+  it.each([
+    ['an engine', DEFAULT_LIMITS, 0],
+    ['a shard', DEFAULT_SHARD_LIMITS, 1],
+  ])('lists every limit of %s with its default', (_, defaults, nth) => {
+    const limits = Object.fromEntries(table('limit', nth).map(([key, value]) => [key, valueOf(value)]))
+    expect(limits).toEqual(defaults)
+  })
+
+  it('lists the timings with their defaults', () => {
+    const defaults: Readonly<Record<string, unknown>> = { ...DEFAULT_RAFT_OPTIONS }
+    const timings = table('option')
+    expect(timings.map(([key]) => key)).toEqual(Object.keys(defaults).filter((key) => key.endsWith('Ms')))
+    for (const [key, value] of timings) expect(valueOf(value), key).toBe(defaults[key])
+  })
+
+  const codesOf = (file: string): string[] => {
+    const union = read(file).split('export class')[0]!
+    return [...union.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(([, code]) => code!)
+  }
+
+  it('says what to do about every error code', () => {
+    const listed = table('code').map(([code]) => code)
+    expect(listed.toSorted()).toEqual(codesOf('packages/engine/src/errors.ts').toSorted())
+  })
+
+  it('names every code of the store', () => {
+    const codes = codesOf('packages/store/src/kv/errors.ts')
+    expect(codes.length).toBeGreaterThan(5)
+    for (const code of codes) expect(text).toContain(`\`${code}\``)
+  })
+})
+
+describe('answers', () => {
+  it('has a row for every reason of BUSY and REJECTED', () => {
+    const contract = read('packages/engine/src/contract.ts')
+    const rows = read('docs/answers.md')
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+    for (const [type, status] of [
+      ['BusyReason', 'BUSY'],
+      ['RejectReason', 'REJECTED'],
+    ] as const) {
+      const union = new RegExp(`type ${type} =([\\s\\S]*?)\\n\\n`).exec(contract)![1]!.replace(/\/\*\*.*?\*\//g, '')
+      const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason!)
+      expect(reasons.length).toBeGreaterThan(3)
+      for (const reason of reasons) {
+        const row = rows.find((line) => line.startsWith(`| \`${status}\``) && line.includes(`\`${reason}\``))
+        expect(row, `${status} ${reason}`).toBeDefined()
+      }
+    }
+  })
 })
