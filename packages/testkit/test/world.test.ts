@@ -57,6 +57,15 @@ describe('time', () => {
     expect(seen).toEqual(['resolved at 1', 'next event'])
   })
 
+  it('notices when it stands still', async () => {
+    const time = new VirtualTime()
+    const again = (): void => {
+      time.schedule(0, again)
+    }
+    again()
+    await expect(time.runFor(1)).rejects.toThrow('Time stands still')
+  })
+
   it('forgets what was cancelled, and stops when a condition holds', async () => {
     const time = new VirtualTime()
     let count = 0

@@ -17,6 +17,9 @@ export interface ScheduledEvent {
  */
 const HOPS = 4
 
+/** Events at one instant beyond which time is taken to stand still: something wakes itself for ever. */
+const MOST_AT_ONE_TIME = 1_000_000
+
 const settled: Promise<void> = Promise.resolve()
 
 export class VirtualTime {
@@ -49,9 +52,11 @@ export class VirtualTime {
   /**
    * Runs events until the condition holds or this much time has passed; tells whether it holds. The condition is asked
    * after each event.
+   * @throws RangeError when time stands still: events that make events of the same time, for ever
    */
   async runUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.#nowMs + limitMs
+    let atOneTime = 0
     await settleAll()
     while (!condition()) {
       const event = this.#heap[0]
@@ -62,6 +67,8 @@ export class VirtualTime {
       this.#pop()
       const { run } = event
       if (run === undefined) continue
+      atOneTime = event.atMs > this.#nowMs ? 0 : atOneTime + 1
+      if (atOneTime > MOST_AT_ONE_TIME) throw new RangeError(`Time stands still at ${this.#nowMs} ms.`)
       this.#nowMs = event.atMs
       this.#events++
       event.run = undefined
