@@ -50,7 +50,7 @@ describe('a cluster in memory', () => {
       return await started(
         life({
           id,
-          log: memoryLog(disks.get(id)!),
+          log: memoryLog(disks.get(id)),
           transport: network.transport(id),
           ...(callback && { apply: callback }),
         }),
