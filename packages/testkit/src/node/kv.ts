@@ -16,9 +16,8 @@ import { difference, KvHistory, nameOf, type Executed, type LifeName, type LogPl
 import { dumpThrough, MARK, marksIn, TABLES } from './kv-model.ts'
 import { Script, ScriptFailed } from './kv-script.ts'
 
-/** Milliseconds between two looks at who leads what, and for how long streams may be led by several nodes. */
+/** Milliseconds between two looks at who leads what. */
 const PLACEMENT_MS = 50
-const PATIENCE_MS = 500
 
 /** Virtual milliseconds in which replicas must be level once their logs are. */
 const LEVEL_MS = 20_000
@@ -29,6 +28,8 @@ interface Habits {
   readonly gapMs: number
   readonly burst: number
   readonly readGapMs: number
+  /** Milliseconds for which streams may be led by several nodes. */
+  readonly patienceMs: number
   /** Transactions before loading is ended. */
   readonly loads: number
   readonly batch: NonNullable<DatabaseOptions['batch']>
@@ -87,6 +88,7 @@ class KvWorkload implements Workload {
       burst,
       gapMs: (clients * burst * 1000) / pick(random, [30, 100, 300]),
       readGapMs: pick(random, [20, 50, 200]),
+      patienceMs: pick(random, [100, 100, 500]),
       loads: pick(random, [0, 5, 60]),
       batch: { transactions: pick(random, [1, 3, 128]), bytes: pick(random, [64, 300, 600, 2048]) },
       limits: {
@@ -439,7 +441,7 @@ class KvWorkload implements Workload {
       return
     }
     this.#dividedMs += PLACEMENT_MS
-    if (this.#dividedMs < PATIENCE_MS) return
+    if (this.#dividedMs < this.#habits.patienceMs) return
     this.#dividedMs = 0
     for (const [i, partition] of cluster.partitions.entries()) {
       const leader = leaders[i]
