@@ -186,7 +186,7 @@ describe('operations', () => {
 
   /** The rows of the table below this heading: the first cell, without its quotes, and the second. */
   const table = (head: string, nth = 0): [string, string][] => {
-    const start = [...text.matchAll(new RegExp(`^\\| ${head} \\|.*\\n\\|.*\\n`, 'gm'))][nth]!
+    const start = [...text.matchAll(new RegExp(`^\\| ${head} +\\|.*\\n\\|.*\\n`, 'gm'))][nth]!
     const rows = text
       .slice(start.index + start[0].length)
       .split('\n\n')[0]!
