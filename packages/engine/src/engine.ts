@@ -480,7 +480,8 @@ class Engine<Message> implements ReplicationEngine {
 
   /** A listener that throws is told as a warning, and disturbs neither the engine nor the other listeners. */
   #emit<E extends keyof EngineEvents>(event: E, payload: Parameters<EngineEvents[E]>[0]): void {
-    for (const listener of this.#emitter.listeners(event)) {
+    const listeners = this.#emitter.listeners(event) as ((payload: unknown) => void)[]
+    for (const listener of listeners) {
       try {
         listener(payload)
       } catch (error) {

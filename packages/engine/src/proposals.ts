@@ -28,8 +28,11 @@ class Run implements BlockSpan {
   settlement: Settlement = PENDING
   /** What callbacks returned, kept only once one returned something. */
   values: unknown[] | undefined
-  /** Those who asked for an outcome before it was known, by the number of entries that must be applied for it. */
-  waiters: { readonly end: number; readonly settle: () => void }[] | undefined
+  /**
+   * Those who asked for an outcome before it was known, by the number of entries that must be applied for it: no two
+   * wait for the same, because entries that were accepted apart end apart.
+   */
+  waiters: Map<number, () => void> | undefined
 
   constructor(partition: number, index: number, term: number) {
     this.partition = partition
@@ -71,7 +74,7 @@ class AcceptedEntries implements Accepted {
       const run = this.#run
       const end = this.#offset + this.count
       if (run.settlement.status !== 'PENDING' || run.applied >= end) resolve(this.#read())
-      else (run.waiters ??= []).push({ end, settle: () => resolve(this.#read()) })
+      else (run.waiters ??= new Map<number, () => void>()).set(end, () => resolve(this.#read()))
     })
     return this.#outcome
   }
@@ -163,11 +166,10 @@ export class Proposals {
       this.#settle(run, { status: 'APPLIED' })
       return
     }
-    if (run.waiters === undefined) return
-    const ready = run.waiters.filter((waiter) => waiter.end <= run.applied)
-    if (ready.length === 0) return
-    run.waiters = run.waiters.filter((waiter) => waiter.end > run.applied)
-    for (const waiter of ready) waiter.settle()
+    const settle = run.waiters?.get(run.applied)
+    if (settle === undefined) return
+    run.waiters!.delete(run.applied)
+    settle()
   }
 
   /** This process will not learn what becomes of the rest. */
@@ -192,6 +194,6 @@ export class Proposals {
     }
     const { waiters } = run
     run.waiters = undefined
-    if (waiters !== undefined) for (const waiter of waiters) waiter.settle()
+    if (waiters !== undefined) for (const settle of waiters.values()) settle()
   }
 }

@@ -12,7 +12,7 @@ import {
 import { raft } from '@mako/raft'
 import { bytes, MEMBERS } from './fakes.ts'
 
-export const PARTITIONS = [0, 1, 2, 3]
+export const PARTITIONS: readonly number[] = [0, 1, 2, 3]
 
 export interface Seen {
   readonly by: 'leader' | 'follower'
