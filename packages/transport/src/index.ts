@@ -5,7 +5,13 @@
  */
 
 export { memoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory.ts'
-export { tcpTransport, type RefuseReason, type TcpTransportOptions } from './tcp/index.ts'
+export {
+  tcpTransport,
+  type FrameFault,
+  type HelloFault,
+  type RefuseReason,
+  type TcpTransportOptions,
+} from './tcp/index.ts'
 
 export { loadClusterConfig } from './cluster-config/load.ts'
 export { parseClusterConfig } from './cluster-config/parse.ts'
