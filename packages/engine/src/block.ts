@@ -14,6 +14,9 @@ const VERSION = 1
 const HEADER_BYTES = 44
 const ENTRY_HEADER_BYTES = 5
 
+/** A buffer that has grown beyond this for one large block is not kept for the next ones. */
+const MAX_REUSED_BYTES = 256 * 1024
+
 const KINDS: readonly EntryKind[] = ['noop', 'data', 'advancer', 'ending', 'bound', 'noop-barrier']
 const KIND_CODES: Readonly<Record<EntryKind, number>> = {
   noop: 0,
@@ -85,9 +88,14 @@ export class BlockBuilder {
     view.setFloat64(32, firstSequence, true)
     view.setUint32(40, this.#length, true)
     bytes.set(this.#name, HEADER_BYTES)
-    const block: Block = { index, term, count: this.#count, bytes: bytes.subarray(0, this.#length) }
-    this.#bytes = new Uint8Array(Math.max(this.#initialBytes, HEADER_BYTES + this.#name.length))
-    this.#view = new DataView(this.#bytes.buffer)
+    // A block lives long: a small one is copied out, so that it does not hold on to a large buffer, which is used again.
+    const isSmall = this.#length * 2 <= bytes.length
+    const sealed = isSmall ? bytes.slice(0, this.#length) : bytes.subarray(0, this.#length)
+    const block: Block = { index, term, count: this.#count, bytes: sealed }
+    if (!isSmall || bytes.length > MAX_REUSED_BYTES) {
+      this.#bytes = new Uint8Array(Math.max(this.#initialBytes, HEADER_BYTES + this.#name.length))
+      this.#view = new DataView(this.#bytes.buffer)
+    }
     this.#length = HEADER_BYTES + this.#name.length
     this.#count = 0
     return block

@@ -82,4 +82,18 @@ describe('a block', () => {
     }
     for (let i = 0; i < 2000; i++) attempt(Uint8Array.from({ length: below(random, 200) }, () => below(random, 256)))
   })
+
+  it('holds no more memory than about its length, and is not changed by the blocks that follow', () => {
+    const builder = new BlockBuilder('a', 1)
+    const sizes = [1, 3_000, 1, 500_000, 1, 100, 5_000]
+    const blocks = sizes.map((size, i) => {
+      builder.add('data', new Uint8Array(size).fill(i))
+      return builder.seal(i + 1, 1, i + 1)
+    })
+    for (const [i, block] of blocks.entries()) {
+      expect(block.bytes.buffer.byteLength).toBeLessThan(2 * block.bytes.length)
+      const [entry] = entriesOf(block, 0)
+      expect([entry!.payload.length, entry!.payload.every((byte) => byte === i)]).toEqual([sizes[i], true])
+    }
+  })
 })
