@@ -274,8 +274,10 @@ class KvWorkload implements Workload {
       const hinted = this.#hint === undefined || chance(random, 0.15) ? undefined : this.#lives.get(this.#hint)
       const life = hinted?.process.alive === true ? hinted : this.#anyLife()
       life?.process.deliver(() => {
+        // All on one stream fill batches, on many streams they leave streams behind; the database may choose as well.
+        const together = chance(random, 0.5) ? pick(random, cluster.partitions) : undefined
         for (let i = between(random, 1, burst); i > 0; i--) {
-          this.#transact(life, 'any', chance(random, 0.7) ? pick(random, cluster.partitions) : undefined)
+          this.#transact(life, 'any', together ?? (chance(random, 0.5) ? pick(random, cluster.partitions) : undefined))
         }
       })
       this.#nextCall()
