@@ -190,24 +190,30 @@ class Engine<Message> implements ReplicationEngine {
   }
 
   async #stop(): Promise<void> {
-    const { log, transport } = this.#options
+    const { log } = this.#options
     // Entries that were accepted and gathered in this turn still go to the log: nothing accepted is thrown away.
     if (this.#state === 'running') for (const replica of this.#ordered) replica.finishTurn()
     this.#state = 'stopping'
     this.clock.clearTimer(this.#ticker)
     for (const replica of this.#ordered) replica.stop()
     this.#settleDrains()
+    // A start that is under way ends when its transport is stopped.
+    await this.#stopTransport()
+    await this.#started
+    await this.#writer.close()
     try {
-      // A start that is under way ends when its transport is stopped.
-      await transport.stop()
-      await this.#started
-      await this.#writer.close()
+      await log.close()
     } finally {
-      try {
-        await log.close()
-      } finally {
-        this.#state = 'stopped'
-      }
+      this.#state = 'stopped'
+    }
+  }
+
+  /** Whatever becomes of the network, the log must still be closed. */
+  async #stopTransport(): Promise<void> {
+    try {
+      await this.#options.transport.stop()
+    } catch (error) {
+      this.#emit('warning', { message: `The transport did not stop: ${String(error)}` })
     }
   }
 
@@ -232,9 +238,7 @@ class Engine<Message> implements ReplicationEngine {
       this.#emit('follower', { partition, term: role.term, leaderHint: undefined })
     }
     this.#emit('fault', { partition: undefined, index: undefined, error })
-    this.#options.transport.stop().catch((reason: unknown) => {
-      this.#emit('warning', { message: `The transport did not stop: ${String(reason)}` })
-    })
+    void this.#stopTransport()
   }
 
   // -------------------------------------------------------------------------------------------------- turns
