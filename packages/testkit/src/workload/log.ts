@@ -9,7 +9,7 @@ import { Ledger } from '../laws/ledger.ts'
 import { between, chance, pick } from '../world/random.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
 import type { Workload, WorkloadFactory } from './workload.ts'
-import type { SimWorld } from './world.ts'
+import { KIND_CALLBACKS, type SimWorld } from './world.ts'
 
 /** How busy the clients of one seed are. */
 interface Habits {
@@ -47,7 +47,9 @@ class LogWorkload implements Workload {
   }
 
   readonly apply: ApplyHandler = (entry, { process, by }) => {
-    const { random, callbacks } = this.#world
+    const { random } = this.#world
+    // Once the faults are over callbacks are kind as well: a log of thousands of entries must not outlast the patience.
+    const callbacks = this.#active ? this.#world.callbacks : KIND_CALLBACKS
     const { book } = this.#world.cluster
     // Only the leader's callers are told the value.
     const key = by === 'leader' ? hashBytes(entry.payload) : undefined
