@@ -33,7 +33,8 @@ export interface RaftOptions {
   /**
    * A new leader appends an empty entry, so that everything of earlier terms is committed at once (thesis 6.4).
    * Without it (for laboratories that count entries) a leader is announced at once, and entries of earlier terms are
-   * committed only together with the first entry of its own.
+   * committed only together with the first entry of its own. So `leader` then promises less, and what relies on it
+   * (`@mako/watermark`) must not be used.
    * @default true
    */
   readonly noopOnElection?: boolean
@@ -92,12 +93,21 @@ export function resolveOptions(options: RaftOptions): ResolvedRaftOptions {
 
 /** What is unwise, though not wrong. */
 export function warningsOf(options: ResolvedRaftOptions): string[] {
-  const { heartbeatMs, electionTimeoutMs } = options
-  if (electionTimeoutMs >= WISE_HEARTBEATS * heartbeatMs) return []
-  return [
-    `electionTimeoutMs (${electionTimeoutMs}) is less than ${WISE_HEARTBEATS} heartbeats of ${heartbeatMs} ms: ` +
-      'a few lost messages will cause an election',
-  ]
+  const { heartbeatMs, electionTimeoutMs, noopOnElection } = options
+  const warnings: string[] = []
+  if (electionTimeoutMs < WISE_HEARTBEATS * heartbeatMs) {
+    warnings.push(
+      `electionTimeoutMs (${electionTimeoutMs}) is less than ${WISE_HEARTBEATS} heartbeats of ${heartbeatMs} ms: ` +
+        'a few lost messages will cause an election',
+    )
+  }
+  if (!noopOnElection) {
+    warnings.push(
+      'noopOnElection is false: leaders are announced before everything of earlier terms is applied; ' +
+        'do not use @mako/watermark on top',
+    )
+  }
+  return warnings
 }
 
 function withoutUndefined(options: RaftOptions): RaftOptions {

@@ -137,6 +137,7 @@ describe('options', () => {
     expect(raft().warnings).toEqual([])
     expect(raft({ heartbeatMs: 50, electionTimeoutMs: 249 }).warnings).toHaveLength(1)
     expect(raft({ heartbeatMs: 50, electionTimeoutMs: 250 }).warnings).toEqual([])
+    expect(raft({ noopOnElection: false }).warnings).toEqual([expect.stringContaining('@mako/watermark')])
   })
 
   it('refuses what cannot work', () => {
