@@ -25,7 +25,7 @@ export interface ApplyCursorOptions {
   readonly proposals: Proposals
   /** The block that holds this index, when it is in memory. */
   readonly blockAt: (index: number) => Block | undefined
-  /** Reads blocks back from the log store, only such as it will hold for ever or until they are replaced in memory. */
+  /** Reads blocks back from the log store: only what was durable and committed when the read began, so what is final. */
   readonly read: (from: number) => Promise<readonly Block[]>
   /** The cursor can go on: run it in the next turn. */
   readonly wake: () => void
@@ -185,8 +185,7 @@ export class ApplyCursor {
     }
     this.#options.read(index).then(
       (blocks) => {
-        // Only what is committed is final: the rest may still be replaced, and is read again when it is due.
-        this.#readBack = blocks.filter((block) => block.index >= index && lastIndexOf(block) <= this.#commit)
+        this.#readBack = blocks.filter((block) => block.index >= index)
         if (this.#readBack[0]?.index === index) finish(FREE)
         else {
           const error = brokenLaw(

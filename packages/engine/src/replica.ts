@@ -117,7 +117,7 @@ export class Replica<Message> implements WriteOwner {
       clock,
       proposals: this.#proposals,
       blockAt: (index) => this.#core.blockAt(index),
-      read: (from) => this.#readDurable(from, limits.applyReadBytes),
+      read: (from) => this.#readFinal(from, limits.applyReadBytes),
       wake: () => options.events.wake(),
       onFault: (index, error) => options.events.faulted(this, index, error),
     })
@@ -407,7 +407,7 @@ export class Replica<Message> implements WriteOwner {
       const at = next
       const held = this.#core.blockAt(at) ?? stored.find((block) => block.index <= at && at <= lastIndexOf(block))
       if (held === undefined) {
-        stored = await this.#readDurable(at, maxBytes - bytes)
+        stored = await this.#readFinal(at, maxBytes - bytes)
         if (stored.length === 0)
           throw brokenLaw(6, `applied entry ${at} of partition ${this.partition} is not in the log`)
         continue
@@ -422,13 +422,13 @@ export class Replica<Message> implements WriteOwner {
   }
 
   /**
-   * Blocks from the store, without those that were still on their way to it: in their places it may hold older ones,
-   * and by the time of the answer the newer ones need no longer be in memory.
+   * Blocks from the store that were durable *and* committed when the read began. Of everything else the store may hold
+   * an older block, and by the time of the answer the newer one need no longer be in memory.
    */
-  async #readDurable(from: number, maxBytes: number): Promise<readonly Block[]> {
-    const { durableIndex } = this.#core.status()
+  async #readFinal(from: number, maxBytes: number): Promise<readonly Block[]> {
+    const final = Math.min(this.#core.status().durableIndex, this.cursor.commit)
     const blocks = await this.#options.log.read(this.partition, from, maxBytes)
-    return blocks.filter((block) => lastIndexOf(block) <= durableIndex)
+    return blocks.filter((block) => lastIndexOf(block) <= final)
   }
 
   /** What became of an entry, as far as the log here can tell. */
@@ -438,7 +438,7 @@ export class Replica<Message> implements WriteOwner {
     if (!(lastIndexOf(token) <= this.cursor.applied)) return unknown
     let block = this.#core.blockAt(token.index)
     try {
-      block ??= (await this.#readDurable(token.index, 1))[0]
+      block ??= (await this.#readFinal(token.index, 1))[0]
     } catch {
       return unknown
     }

@@ -230,6 +230,28 @@ describe('the apply cursor', () => {
     log.finish()
   })
 
+  it('does not apply what was read before it was committed: it may have been replaced meanwhile', async () => {
+    const { core, clock, seen, log } = await bench()
+    core().keepInMemory = false
+    core().put(blockOf(1, 1, ['kept']))
+    core().put(blockOf(2, 1, ['of a leader that was deposed']))
+    await clock.advance(10)
+    let open = (): void => undefined
+    log.readGate = new Promise((resolve) => (open = resolve))
+    core().commit(1)
+    await clock.advance(10)
+    // While the read is under way, the newer block comes, becomes durable and committed, and leaves memory.
+    core().put(blockOf(2, 2, ['of the next']))
+    await clock.advance(10)
+    core().commit(2)
+    await clock.advance(10)
+    expect(seen).toEqual([])
+    log.readGate = undefined
+    open()
+    await clock.advance(10)
+    expect(seen).toEqual(['follower 0/1 kept', 'follower 0/2 of the next'])
+  })
+
   it('yields by its time budget and goes on in later turns', async () => {
     const made = await bench({ limits: { applyBudgetMs: 5 }, apply: () => made.clock.burn(1) })
     const { core, clock, seen } = made

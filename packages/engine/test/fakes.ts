@@ -124,6 +124,9 @@ export class FakeLog implements LogStore {
   fail(error: Error): void {
     this.#waiting!.reject(error)
   }
+  /** When it is set, answers to reads wait for it. */
+  readGate: Promise<void> | undefined
+
   read(partition: number, from: number, maxBytes: number): Promise<readonly Block[]> {
     const found: Block[] = []
     let bytes = 0
@@ -133,7 +136,8 @@ export class FakeLog implements LogStore {
       found.push(block)
       bytes += block.bytes.length
     }
-    return Promise.resolve(found)
+    // What was read is what was there; the answer may come later.
+    return this.readGate === undefined ? Promise.resolve(found) : this.readGate.then(() => found)
   }
   stats(): { flushes: number; bytes: number; flushMs: number } {
     return { flushes: this.#flushes, bytes: 0, flushMs: 0 }
