@@ -29,7 +29,7 @@ class LogWorkload implements Workload {
   /** By partition: the node that a client tries first. */
   readonly #hints = new Map<number, NodeId>()
   /** By partition: the state of the write that proves that the cluster lives. */
-  readonly #proofs = new Map<number, 'asked' | 'done'>()
+  readonly #proofs = new Map<number, { readonly term: number; done: boolean }>()
   #payloads = 0
   #active = false
 
@@ -93,21 +93,25 @@ class LogWorkload implements Workload {
   provesLive(): boolean {
     const { cluster } = this.#world
     for (const partition of cluster.partitions) {
-      if (this.#proofs.has(partition)) continue
       const leader = cluster.leader(partition)
       if (leader?.engine === undefined) continue
-      const payload = this.#payload()
       const { engine } = leader
+      // A proof is good for its term: a later leader may know of no commit before it has one of its own (no no-op).
+      const term = engine.leaderHint(partition)?.term ?? 0
+      const proof = this.#proofs.get(partition)
+      if (proof !== undefined && proof.term >= term) continue
+      const payload = this.#payload()
       const result = engine.addLog(payload, { partition })
       this.#note(leader, partition, [payload], result)
       if (result.status !== 'SUCCESS') continue
-      this.#proofs.set(partition, 'asked')
+      const asked = { term: result.term, done: false }
+      this.#proofs.set(partition, asked)
       void result.outcome.then(({ status }) => {
-        if (status === 'APPLIED') this.#proofs.set(partition, 'done')
-        else this.#proofs.delete(partition)
+        if (status === 'APPLIED') asked.done = true
+        else if (this.#proofs.get(partition) === asked) this.#proofs.delete(partition)
       })
     }
-    return cluster.partitions.every((partition) => this.#proofs.get(partition) === 'done')
+    return cluster.partitions.every((partition) => this.#proofs.get(partition)?.done === true)
   }
 
   settled(): boolean {
