@@ -195,10 +195,20 @@ export class Demo {
 
   async #finish(): Promise<void> {
     this.#phase = 'draining'
-    for (const node of this.#nodes) node.order({ type: 'finish' })
     this.#ranForMs = performance.now() - this.#runningSince!
-    await this.watch.holds(() => this.#nodes.every((node) => node.idle), IDLE_LIMIT_MS)
+    await this.#untilIdle()
+    // Figures of one node may be older than the last transaction of another's terminals: all are asked again now.
+    await this.#untilIdle()
     await this.watch.holds(() => this.#settled(), SETTLE_LIMIT_MS)
+  }
+
+  /** Terminals stop; each node says that they have, right after its newest figures. */
+  async #untilIdle(): Promise<void> {
+    for (const node of this.#nodes) {
+      node.idle = false
+      node.order({ type: 'finish' })
+    }
+    await this.watch.holds(() => this.#nodes.every((node) => node.idle), IDLE_LIMIT_MS)
   }
 
   /** Nothing is on its way any more, as far as the last figures say. */
