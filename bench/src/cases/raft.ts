@@ -61,7 +61,7 @@ class Cores {
     leader.propose({ index, term, count: block.count, bytes: block.bytes })
     const commit = this.#settle('a')
     if (commit !== index + block.count - 1) throw new Error('A block was not committed.')
-    for (const core of this.#cores.values()) core.step({ type: 'applied', now: this.#now, index: commit })
+    for (const core of this.#cores.values()) core.step({ type: 'release', now: this.#now, index: commit })
   }
 
   #settle(id: NodeId): number {

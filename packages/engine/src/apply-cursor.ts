@@ -135,8 +135,7 @@ export class ApplyCursor {
 
   #nextBlock(): boolean {
     const index = this.#applied + 1
-    // Memory first: a block stays there until it is durable and applied, so while one is in memory the store may still
-    // hold an older one at that place.
+    // Memory first: what is there may not be durable yet, and then the store holds an older block in its place.
     const stored = this.#readBack.shift()
     const block = this.#options.blockAt(index) ?? (stored?.index === index ? stored : undefined)
     if (block === undefined) {

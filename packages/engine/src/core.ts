@@ -24,7 +24,7 @@ export type Input<Message> =
   /** Hand leadership over, to this node or to the one that is furthest along. */
   | { readonly type: 'transfer'; readonly now: number; readonly to: NodeId | undefined }
   /** Everything up to here is final and will be read from the store if need be: it need not be kept in memory. */
-  | { readonly type: 'applied'; readonly now: number; readonly index: number }
+  | { readonly type: 'release'; readonly now: number; readonly index: number }
 
 /** A write that must become durable. Numbers are 1, 2, 3, ... in one life of a core. */
 export interface CoreWrite {

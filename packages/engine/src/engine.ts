@@ -5,7 +5,6 @@
 // each peer, and the apply cursors run for their time budget. Always true: whatever arrives while a turn runs belongs
 // to the next one, so batching needs no timer and nothing is re-entered.
 
-import { EventEmitter } from 'eventemitter3'
 import type {
   AddLogOptions,
   AddLogResult,
@@ -21,8 +20,10 @@ import type {
   TransferResult,
   WaitOptions,
 } from './contract.ts'
+import { Drains, type DrainState } from './drains.ts'
 import type { Entry, EntryKind, NodeId } from './entry.ts'
 import { MakoError } from './errors.ts'
+import { EventHub } from './event-hub.ts'
 import { Inbox } from './inbox.ts'
 import { LeadTogether } from './lead-together.ts'
 import { LogWriter } from './log-writer.ts'
@@ -51,7 +52,7 @@ class Engine<Message> implements ReplicationEngine {
   readonly #options: CheckedOptions<Message>
   readonly #addresses: ReadonlyMap<NodeId, string>
   readonly #callbacks = new Map<number, ApplyCallbacks>()
-  readonly #emitter = new EventEmitter<EngineEvents>()
+  readonly #events = new EventHub()
   readonly #writer: LogWriter
   readonly #inbox: Inbox
   readonly #replicas = new Map<number, Replica<Message>>()
@@ -65,7 +66,7 @@ class Engine<Message> implements ReplicationEngine {
   /** Whose cursor goes first, so that a busy partition does not use up every turn's budget. */
   #firstCursor = 0
   readonly #lagging = new Set<number>()
-  #drains: (() => boolean)[] = []
+  readonly #drains = new Drains(() => this.#drainState())
   #stepAsideAt = 0
   /** Settles when `start` has, whichever way. */
   #started: Promise<unknown> = Promise.resolve()
@@ -135,23 +136,23 @@ class Engine<Message> implements ReplicationEngine {
     this.#state = 'running'
     this.#tick()
     this.#wake()
-    for (const message of protocol.warnings) this.#emit('warning', { message })
+    for (const message of protocol.warnings) this.#events.warn(message)
   }
 
   #createReplicas(recovered: RecoveredLog): void {
     const { protocol, nodeId, members, log, transport, random, limits, leadTogether } = this.#options
     this.#incarnation = recovered.incarnation
-    for (const message of recovered.warnings) this.#emit('warning', { message })
+    for (const message of recovered.warnings) this.#events.warn(message)
     const events: ReplicaEvents<Message> = {
       wake: () => this.#wake(),
-      announced: ({ partition }, term) => this.#emit('leader', { partition, term }),
-      deposed: ({ partition, leaderHint }, term) => this.#emit('follower', { partition, term, leaderHint }),
-      termChanged: ({ partition }, term) => this.#emit('term', { partition, term }),
+      announced: ({ partition }, term) => this.#events.emit('leader', { partition, term }),
+      deposed: ({ partition, leaderHint }, term) => this.#events.emit('follower', { partition, term, leaderHint }),
+      termChanged: ({ partition }, term) => this.#events.emit('term', { partition, term }),
       roleChanged: (replica) => {
         for (const group of this.#groups) if (group.has(replica)) group.roleChanged(replica)
       },
-      faulted: ({ partition }, index, error) => this.#emit('fault', { partition, index, error }),
-      warning: (message) => this.#emit('warning', { message }),
+      faulted: ({ partition }, index, error) => this.#events.emit('fault', { partition, index, error }),
+      warning: (message) => this.#events.warn(message),
     }
     for (const partition of this.partitions) {
       const replica = new Replica<Message>({
@@ -196,7 +197,7 @@ class Engine<Message> implements ReplicationEngine {
     this.#state = 'stopping'
     this.clock.clearTimer(this.#ticker)
     for (const replica of this.#ordered) replica.stop()
-    this.#settleDrains()
+    this.#drains.settle()
     // A start that is under way ends when its transport is stopped.
     await this.#stopTransport()
     await this.#started
@@ -213,7 +214,7 @@ class Engine<Message> implements ReplicationEngine {
     try {
       await this.#options.transport.stop()
     } catch (error) {
-      this.#emit('warning', { message: `The transport did not stop: ${String(error)}` })
+      this.#events.warn(`The transport did not stop: ${String(error)}`)
     }
   }
 
@@ -233,11 +234,11 @@ class Engine<Message> implements ReplicationEngine {
     this.clock.clearTimer(this.#ticker)
     const led = this.#ordered.filter((replica) => replica.isLeader)
     for (const replica of this.#ordered) replica.stop()
-    this.#settleDrains()
+    this.#drains.settle()
     for (const { partition, role } of led) {
-      this.#emit('follower', { partition, term: role.term, leaderHint: undefined })
+      this.#events.emit('follower', { partition, term: role.term, leaderHint: undefined })
     }
-    this.#emit('fault', { partition: undefined, index: undefined, error })
+    this.#events.emit('fault', { partition: undefined, index: undefined, error })
     void this.#stopTransport()
   }
 
@@ -277,7 +278,7 @@ class Engine<Message> implements ReplicationEngine {
     this.#options.transport.flush()
     this.#apply()
     for (const replica of this.#ordered) replica.announceIfReady()
-    this.#settleDrains()
+    this.#drains.settle()
   }
 
   #takeInMessages(now: number): void {
@@ -309,13 +310,13 @@ class Engine<Message> implements ReplicationEngine {
     for (const replica of this.#ordered) {
       replica.step({ type: 'tick', now })
       const stalled = replica.cursor.stalled(now, limits.stalledMs)
-      if (stalled !== undefined) this.#emit('stalled', { partition: replica.partition, ...stalled })
+      if (stalled !== undefined) this.#events.emit('stalled', { partition: replica.partition, ...stalled })
     }
     for (const group of this.#groups) group.unite(now)
     // A disk that makes no progress makes a leader step aside: its followers may have better ones.
     if (this.#writer.stalledMs(now) > limits.diskStallMs && now >= this.#stepAsideAt) {
       this.#stepAsideAt = now + limits.diskStallMs
-      this.#emit('warning', { message: `The disk has not finished a write for ${limits.diskStallMs} ms.` })
+      this.#events.warn(`The disk has not finished a write for ${limits.diskStallMs} ms.`)
       for (const replica of this.#ordered) {
         if (replica.role.role === 'leader') void replica.transfer(undefined, now)
       }
@@ -334,7 +335,7 @@ class Engine<Message> implements ReplicationEngine {
       if (cursor.applied < cursor.commit) cursor.run(deadline)
       if (cursor.runnable) this.#wake()
       if (cursor.applied === cursor.commit && this.#lagging.delete(partition)) {
-        this.#emit('caughtUp', { partition, applied: cursor.applied })
+        this.#events.emit('caughtUp', { partition, applied: cursor.applied })
       }
     }
   }
@@ -421,26 +422,18 @@ class Engine<Message> implements ReplicationEngine {
     this.#replicas.get(partition)?.cursor.resume()
   }
 
-  drain({ signal }: WaitOptions = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (): boolean => {
-        if (signal?.aborted === true) reject(signal.reason as Error)
-        else if (this.#state !== 'running')
-          reject(new MakoError('BAD_STATE', 'The engine has stopped before it was drained.'))
-        else {
-          const open = this.#ordered.filter((replica) => !replica.settled)
-          const stuck = open.find((replica) => replica.fault !== undefined)
-          if (stuck !== undefined) reject(stuck.fault!)
-          else if (open.length === 0) resolve()
-          else return false
-        }
-        signal?.removeEventListener('abort', settle)
-        return true
-      }
-      if (settle()) return
-      this.#drains.push(settle)
-      signal?.addEventListener('abort', settle)
-    })
+  drain(options: WaitOptions = {}): Promise<void> {
+    return this.#drains.wait(options)
+  }
+
+  #drainState(): DrainState {
+    if (this.#state !== 'running') {
+      return { status: 'NEVER', error: new MakoError('BAD_STATE', 'The engine has stopped before it was drained.') }
+    }
+    const open = this.#ordered.filter((replica) => !replica.settled)
+    const fault = open.find((replica) => replica.fault !== undefined)?.fault
+    if (fault !== undefined) return { status: 'NEVER', error: fault }
+    return { status: open.length === 0 ? 'DONE' : 'WAIT' }
   }
 
   status(): EngineStatus {
@@ -457,12 +450,12 @@ class Engine<Message> implements ReplicationEngine {
   }
 
   on<E extends keyof EngineEvents>(event: E, listener: EngineEvents[E]): this {
-    this.#emitter.on(event, listener as never)
+    this.#events.on(event, listener)
     return this
   }
 
   off<E extends keyof EngineEvents>(event: E, listener: EngineEvents[E]): this {
-    this.#emitter.off(event, listener as never)
+    this.#events.off(event, listener)
     return this
   }
 
@@ -473,26 +466,9 @@ class Engine<Message> implements ReplicationEngine {
     return leader === undefined || address === undefined ? undefined : { nodeId: leader, address, term }
   }
 
-  #settleDrains(): void {
-    if (this.#drains.length > 0) this.#drains = this.#drains.filter((settle) => !settle())
-  }
-
   #refuse(message: string): void {
     this.#inbox.refused++
-    this.#emit('warning', { message })
-  }
-
-  /** A listener that throws is told as a warning, and disturbs neither the engine nor the other listeners. */
-  #emit<E extends keyof EngineEvents>(event: E, payload: Parameters<EngineEvents[E]>[0]): void {
-    const listeners = this.#emitter.listeners(event) as ((payload: unknown) => void)[]
-    for (const listener of listeners) {
-      try {
-        listener(payload)
-      } catch (error) {
-        if (event !== 'warning')
-          this.#emit('warning', { message: `A listener for '${event}' failed: ${String(error)}` })
-      }
-    }
+    this.#events.warn(message)
   }
 }
 

@@ -4,29 +4,21 @@
 // final when `addLog` answers; a message leaves only after the write it names (law 3).
 
 import { ApplyCursor } from './apply-cursor.ts'
-import { BlockBuilder, entriesOf, entryBytes } from './block.ts'
+import { BlockBuilder, entryBytes } from './block.ts'
 import type { AddLogResult, ApplyCallbacks, LeaderHint, Outcome, OutcomeToken, PartitionStatus } from './contract.ts'
 import type { Admission, Core, Input, Output, Protocol, RoleChange } from './core.ts'
 import { lastIndexOf, type Block, type Entry, type EntryKind, type NodeId } from './entry.ts'
 import { MakoError } from './errors.ts'
+import { HeldMessages } from './held-messages.ts'
 import { brokenLaw } from './laws.ts'
 import type { EngineLimits } from './limits.ts'
+import { LogReader } from './log-reader.ts'
 import type { LogWriter, WriteOwner } from './log-writer.ts'
 import type { Clock, LogStore, Random, RecoveredPartition, Transport } from './ports.ts'
 import { Proposals } from './proposals.ts'
 
 /** Bytes that every block carries besides its entries, at most: the header and the longest name. */
 const BLOCK_OVERHEAD_BYTES = 128
-
-/** Replies that may wait for one disk write; a further one is dropped, as a network might. */
-const HELD_MESSAGES = 16_384
-
-/** A message whose write is not yet durable. */
-interface HeldMessage {
-  readonly to: NodeId
-  readonly bytes: Uint8Array
-  readonly after: number
-}
 
 /** What a replica tells its engine. */
 export interface ReplicaEvents<Message> {
@@ -77,7 +69,8 @@ export class Replica<Message> implements WriteOwner {
   #durableWrite = 0
   #durableSeen = 0
   #released = 0
-  #held: HeldMessage[] = []
+  readonly #held = new HeldMessages()
+  readonly #reader: LogReader
   #reads: { readonly request: number; readonly blocks: readonly Block[] }[] = []
   /** Who waits to hear how the transfer under way ends. There is at most one, so that each end has one meaning. */
   #transfer: ((done: boolean) => void) | undefined
@@ -110,14 +103,15 @@ export class Replica<Message> implements WriteOwner {
     this.#role = { role, term, leader, readyIndex: 0 }
     this.#builder = new BlockBuilder(nodeId, incarnation)
     this.#proposals = new Proposals(partition)
+    this.#reader = new LogReader({ partition, core: this.#core, log: options.log, commit: () => this.cursor.commit })
     this.cursor = new ApplyCursor({
       partition,
       nodeId,
       incarnation,
       clock,
       proposals: this.#proposals,
-      blockAt: (index) => this.#core.blockAt(index),
-      read: (from) => this.#readFinal(from, limits.applyReadBytes),
+      blockAt: (index) => this.#reader.blockAt(index),
+      read: (from) => this.#reader.readFinal(from, limits.applyReadBytes),
       wake: () => options.events.wake(),
       onFault: (index, error) => options.events.faulted(this, index, error),
     })
@@ -262,7 +256,7 @@ export class Replica<Message> implements WriteOwner {
   takeInOwn(now: number): void {
     if (this.#durableWrite > this.#durableSeen) {
       this.#durableSeen = this.#durableWrite
-      this.#release()
+      this.#held.release(this.#durableSeen, (to, bytes) => this.#options.transport.send(to, this.partition, bytes))
       this.step({ type: 'durable', now, write: this.#durableSeen })
     }
     if (this.#reads.length > 0) {
@@ -274,7 +268,7 @@ export class Replica<Message> implements WriteOwner {
     // the cursor can read back what it still needs.
     if (this.cursor.commit > this.#released) {
       this.#released = this.cursor.commit
-      this.step({ type: 'applied', now, index: this.#released })
+      this.step({ type: 'release', now, index: this.#released })
     }
   }
 
@@ -318,7 +312,7 @@ export class Replica<Message> implements WriteOwner {
     for (const { to, message, after } of output.messages) {
       const bytes = protocol.encode(message)
       if (after <= this.#durableSeen) transport.send(to, partition, bytes)
-      else if (this.#held.length < HELD_MESSAGES) this.#held.push({ to, bytes, after })
+      else this.#held.hold(to, bytes, after)
     }
     for (const { request, from, maxBytes } of output.reads) this.#read(request, from, maxBytes)
     this.#commitTo(output.commit)
@@ -338,17 +332,6 @@ export class Replica<Message> implements WriteOwner {
       )
     }
     cursor.committed(commit)
-  }
-
-  #release(): void {
-    if (this.#held.length === 0) return
-    const { transport } = this.#options
-    const waiting: HeldMessage[] = []
-    for (const held of this.#held) {
-      if (held.after <= this.#durableSeen) transport.send(held.to, this.partition, held.bytes)
-      else waiting.push(held)
-    }
-    this.#held = waiting
   }
 
   #read(request: number, from: number, maxBytes: number): void {
@@ -396,56 +379,14 @@ export class Replica<Message> implements WriteOwner {
   // ----------------------------------------------------------------------------------------------- answers
 
   /** Reads applied entries again; protocol entries are left out. */
-  async read(from: number, maxBytes: number): Promise<{ entries: Entry[]; next: number }> {
-    const end = this.cursor.applied
-    const entries: Entry[] = []
-    let next = from
-    let bytes = 0
-    let stored: readonly Block[] = []
-    while (next <= end && bytes < maxBytes) {
-      // Memory first, for the reason given in the apply cursor.
-      const at = next
-      const held = this.#core.blockAt(at) ?? stored.find((block) => block.index <= at && at <= lastIndexOf(block))
-      if (held === undefined) {
-        stored = await this.#readFinal(at, maxBytes - bytes)
-        if (stored.length === 0)
-          throw brokenLaw(6, `applied entry ${at} of partition ${this.partition} is not in the log`)
-        continue
-      }
-      for (const entry of entriesOf(held, this.partition)) {
-        if (entry.index >= from && entry.index <= end && entry.kind !== 'noop') entries.push(entry)
-      }
-      bytes += held.bytes.length
-      next = lastIndexOf(held) + 1
-    }
-    return { entries, next }
+  read(from: number, maxBytes: number): Promise<{ entries: Entry[]; next: number }> {
+    return this.#reader.entries(from, this.cursor.applied, maxBytes)
   }
 
-  /**
-   * Blocks from the store that were durable *and* committed when the read began. Of everything else the store may hold
-   * an older block, and by the time of the answer the newer one need no longer be in memory.
-   */
-  async #readFinal(from: number, maxBytes: number): Promise<readonly Block[]> {
-    const final = Math.min(this.#core.status().durableIndex, this.cursor.commit)
-    const blocks = await this.#options.log.read(this.partition, from, maxBytes)
-    return blocks.filter((block) => lastIndexOf(block) <= final)
-  }
-
-  /** What became of an entry, as far as the log here can tell. */
+  /** What became of an entry, as far as the log here can tell. Of a batch the last entry counts: it is one answer. */
   async outcomeOf(token: OutcomeToken): Promise<Outcome> {
-    const unknown: Outcome = { status: 'UNKNOWN', token }
-    // Of a batch the last entry counts: it is answered as one.
-    if (!(lastIndexOf(token) <= this.cursor.applied)) return unknown
-    let block = this.#core.blockAt(token.index)
-    try {
-      block ??= (await this.#readFinal(token.index, 1))[0]
-    } catch {
-      return unknown
-    }
-    if (block === undefined) return unknown
-    // A term has one leader, and a leader fills each place once: equal index and term is the very same entry.
-    if (block.term === token.term) return { status: 'APPLIED', index: token.index, value: undefined }
-    return { status: 'LOST', by: { term: block.term } }
+    if (!(lastIndexOf(token) <= this.cursor.applied)) return { status: 'UNKNOWN', token }
+    return await this.#reader.outcomeOf(token)
   }
 
   status(): PartitionStatus {
@@ -477,7 +418,7 @@ export class Replica<Message> implements WriteOwner {
     if (this.#stopped) return
     this.#stopped = true
     this.cursor.stop()
-    this.#held = []
+    this.#held.clear()
     this.#endTransfer(false)
     this.#announcedTerm = undefined
     this.#proposals.giveUp()
@@ -492,7 +433,7 @@ export class Replica<Message> implements WriteOwner {
     const wasLeader = this.#announcedTerm !== undefined
     this.#announcedTerm = undefined
     this.cursor.stop()
-    this.#held = []
+    this.#held.clear()
     this.#endTransfer(false)
     this.#proposals.giveUp()
     if (wasLeader) this.#options.events.deposed(this, this.#role.term)

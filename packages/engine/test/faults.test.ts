@@ -161,7 +161,7 @@ describe('a disk', () => {
     // Told that all that is committed may go, although only the first is being applied.
     expect(
       core()
-        .inputs.filter(({ type }) => type === 'applied')
+        .inputs.filter(({ type }) => type === 'release')
         .at(-1),
     ).toMatchObject({ index: 50 })
     core().memory.length = 0

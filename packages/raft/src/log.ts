@@ -2,7 +2,7 @@
 //
 // Always true: the log is whole blocks, from index 1 without gap. A block is cut once, by the one leader of its term, and
 // travels whole; so two logs that differ begin to differ where a block begins, and every index at which logs are
-// compared, matched, truncated or committed is the end of a block. Blocks that are not yet durable or not yet applied
+// compared, matched, truncated or committed is the end of a block. Blocks that are not yet durable or not yet released
 // are in memory; older ones only while they fit into the bound.
 
 import { type Block, type BlockSpan, lastIndexOf, MakoError } from '@mako/engine'
@@ -29,7 +29,7 @@ export class RaftLog {
   #tailBytes = 0
   #lastIndex = 0
   #durableIndex = 0
-  #applied = 0
+  #released = 0
   /** Block writes that are not yet durable, in order. Bounded by what the runtime lets wait for the disk. */
   #pending: PendingWrite[] = []
 
@@ -146,9 +146,9 @@ export class RaftLog {
     return write.number
   }
 
-  /** Everything up to here has been applied. */
-  applied(index: number): void {
-    this.#applied = Math.max(this.#applied, index)
+  /** Everything up to here is final and may leave memory once it is durable. */
+  release(index: number): void {
+    this.#released = Math.max(this.#released, index)
     this.#evict()
   }
 
@@ -184,7 +184,7 @@ export class RaftLog {
   }
 
   #evict(): void {
-    const safe = Math.min(this.#durableIndex, this.#applied)
+    const safe = Math.min(this.#durableIndex, this.#released)
     while (this.#tailBytes > this.#tailLimit && this.#head < this.#tail.length) {
       const block = this.#tail[this.#head]!
       if (lastIndexOf(block) > safe) break

@@ -94,8 +94,8 @@ class RaftCore implements Core<RaftMessage> {
         if (node.state.role === 'leader') startTransfer(node, node.state, input.to)
         else node.transfers.push('aborted')
         break
-      case 'applied':
-        node.log.applied(Math.min(input.index, node.commit))
+      case 'release':
+        node.log.release(Math.min(input.index, node.commit))
         break
     }
     node.persistState()

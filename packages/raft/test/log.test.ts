@@ -39,10 +39,10 @@ describe('RaftLog', () => {
     expect(() => log.coveringWrite(5)).toThrow(MakoError)
   })
 
-  it('evicts only what is durable and applied, oldest first, when it is over its bound', () => {
+  it('evicts only what is durable and released, oldest first, when it is over its bound', () => {
     const log = new RaftLog([], 3 * block(1, 1).bytes.length)
     for (let index = 1; index <= 10; index++) log.append(block(index, 1), index)
-    log.applied(8)
+    log.release(8)
     expect(log.blockAt(1)).toBeDefined()
     log.durable(4)
     expect([1, 4, 5, 10].map((index) => log.blockAt(index) !== undefined)).toEqual([false, false, true, true])

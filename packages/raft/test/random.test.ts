@@ -85,7 +85,7 @@ function chaos(seed: number): { cluster: Cluster; events: number } {
     } else if (choice < 996) {
       cluster.heal()
     } else if (node.isUp) {
-      node.step({ type: 'applied', now: cluster.now, index: node.commit })
+      node.step({ type: 'release', now: cluster.now, index: node.commit })
     }
     if (i % 50 === 0) {
       checkLogMatching(cluster)

@@ -355,10 +355,10 @@ describe('replication', () => {
       cluster.deliver()
     }
     expect(a.core.blockAt(1)).toBeDefined()
-    a.step({ type: 'applied', now: cluster.now, index: 100 })
+    a.step({ type: 'release', now: cluster.now, index: 100 })
     expect(a.core.blockAt(2)).toBeUndefined()
     expect(a.core.blockAt(102)).toBeDefined()
-    a.step({ type: 'applied', now: cluster.now, index: a.commit })
+    a.step({ type: 'release', now: cluster.now, index: a.commit })
     expect(a.core.blockAt(a.lastIndex)).toBeDefined()
     cluster.heal()
     cluster.run(1000)
