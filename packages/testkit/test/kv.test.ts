@@ -6,14 +6,15 @@ import type { DatabaseOptions } from '@mako/store/kv'
 import { createShard, type StateMachine } from '@mako/watermark'
 import { describe, expect, it } from 'vitest'
 import { hashBytes, LawBook, LogImage, runSeed, type SeedResult, type WorkloadFactory } from '../src/index.ts'
-import { kvWorkload, kvWorkloadOver } from '../src/node/kv.ts'
+import { fitForDatabases, kvWorkload, kvWorkloadOver } from '../src/node/kv.ts'
 import { KvHistory, type Executed } from '../src/node/kv-history.ts'
 import { markOf, marksIn, placeOf, SerialMachine, textOf, type Step } from '../src/node/kv-model.ts'
 import { raftProbe, simRaft } from '../src/node/raft.ts'
 
 function storm(seed: number, workload: WorkloadFactory = kvWorkload, seconds = 4): Promise<SeedResult> {
   return runSeed<RaftMessage>(seed, {
-    protocol: (tuning) => simRaft({ ...tuning, noopOnElection: true }),
+    protocol: simRaft,
+    fit: fitForDatabases,
     probe: raftProbe,
     seconds,
     workload,
@@ -39,7 +40,6 @@ describe('databases in storms', () => {
       'kv: loading in a later epoch',
       'kv: read again for replay',
       'kv: safe reads',
-      'kv: streams brought together',
     ]
     expect(mustHappen.filter((name) => !(totals[name]! > 0))).toEqual([])
   }, 120_000)

@@ -2,34 +2,34 @@
 
 import type { SeedResult } from '../storm/run.ts'
 import { runSeed } from '../storm/run.ts'
-import type { ProtocolTuning } from '../storm/swarm.ts'
+import type { Swarm } from '../storm/swarm.ts'
 import { logWorkload } from '../workload/log.ts'
 import type { WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
-import { kvWorkload } from './kv.ts'
+import { fitForDatabases, kvWorkload } from './kv.ts'
 import { raftProbe, simRaft } from './raft.ts'
 
 interface RunnableWorkload {
   readonly make: WorkloadFactory
-  /** What the workload needs of a protocol, whatever the seed has drawn. @default nothing */
-  readonly tune?: (tuning: ProtocolTuning) => ProtocolTuning
+  /** What the workload needs of the cluster, whatever the seed has drawn. @default nothing */
+  readonly fit?: (swarm: Swarm) => Swarm
 }
 
 const WORKLOADS: Readonly<Record<string, RunnableWorkload>> = {
   log: { make: logWorkload },
-  // A shard opens its epoch above everything of earlier terms, so it needs leaders that are announced after that.
-  kv: { make: kvWorkload, tune: (tuning) => ({ ...tuning, noopOnElection: true }) },
+  kv: { make: kvWorkload, fit: fitForDatabases },
 }
 
 type SeedRunner = (seed: number, options: SimArguments, workload: RunnableWorkload) => Promise<SeedResult>
 
 const PROTOCOLS: Readonly<Record<string, SeedRunner>> = {
-  raft: (seed, options, { make, tune = (tuning) => tuning }) =>
+  raft: (seed, options, { make, fit }) =>
     runSeed(seed, {
       ...stormOf(options),
-      protocol: (tuning) => simRaft(tune(tuning)),
+      protocol: simRaft,
       probe: raftProbe,
       workload: make,
+      ...(fit === undefined ? {} : { fit }),
     }),
 }
 

@@ -25,6 +25,8 @@ export interface StormOptions<Message> {
   readonly profile?: Profile
   /** @default clients that add payloads to logs */
   readonly workload?: WorkloadFactory
+  /** What the workload needs of the cluster, whatever the seed has drawn. @default nothing */
+  readonly fit?: (swarm: Swarm) => Swarm
   /** Every node's disk lies: for tests of the laws only. */
   readonly lies?: DiskLies
 }
@@ -49,7 +51,8 @@ const HEALING_MS = 20_000
 /** Runs the history of one seed. Never rejects because of what nodes do: that is a violation in the result. */
 export async function runSeed<Message>(seed: number, options: StormOptions<Message>): Promise<SeedResult> {
   const random = stream(seed, 'storm')
-  const swarm = drawSwarm(random, options.profile ?? 'storm', options.nodes)
+  const drawn = drawSwarm(random, options.profile ?? 'storm', options.nodes)
+  const swarm = options.fit?.(drawn) ?? drawn
   const workload: { current?: Workload } = {}
   const faults: { current?: Faults<Message> } = {}
   const cluster = new SimCluster<Message>({
