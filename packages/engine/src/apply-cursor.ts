@@ -5,7 +5,7 @@
 // a read, its time budget, a callback that failed) it simply stands where it is.
 
 import type { ApplyCallbacks } from './contract.ts'
-import { entriesOf, originOf } from './block.ts'
+import { entriesOf, originOf, proposedTermOf } from './block.ts'
 import { lastIndexOf, type Block, type Entry, type NodeId } from './entry.ts'
 import { MakoError } from './errors.ts'
 import { brokenLaw } from './laws.ts'
@@ -143,12 +143,13 @@ export class ApplyCursor {
       this.#readBackFrom(index)
       return false
     }
-    if (block.index !== index || block.term < this.#lastTerm) {
+    const term = proposedTermOf(block)
+    if (block.index !== index || term < this.#lastTerm) {
       this.#fail(
         index,
         brokenLaw(
           4,
-          `partition ${this.#options.partition} got entries ${block.index} to ${lastIndexOf(block)} of term ${block.term} where ${index} of term ${this.#lastTerm} or later was due`,
+          `partition ${this.#options.partition} got entries ${block.index} to ${lastIndexOf(block)} of term ${term} where ${index} of term ${this.#lastTerm} or later was due`,
         ),
       )
       return false
@@ -162,15 +163,16 @@ export class ApplyCursor {
     }
     try {
       const origin = originOf(block)
-      this.#own = origin.node === this.#options.nodeId && origin.incarnation === this.#options.incarnation
+      const { nodeId, incarnation } = this.#options
+      this.#own = origin.node === nodeId && origin.incarnation === incarnation && origin.sequence > 0
       this.#entries = entriesOf(block, this.#options.partition)
     } catch (error) {
       this.#fail(index, toMakoError(error, `Entry ${index} of partition ${this.#options.partition} cannot be decoded.`))
       return false
     }
     this.#offset = 0
-    this.#lastTerm = block.term
-    this.#awaited = this.#options.proposals.beginApply(block) && this.#own
+    this.#lastTerm = term
+    this.#awaited = this.#options.proposals.beginApply(index, term) && this.#own
     return true
   }
 

@@ -2,7 +2,12 @@
 //
 //   0 u8  version        4 u32 count          16 f64 term              32 f64 origin's first sequence
 //   1 u8  name length    8 f64 first index    24 f64 incarnation       40 u32 bytes of the whole block
-//   44 name (UTF-8), then per entry: u8 kind, u32 length, payload
+//   44 f64 term in which it was first proposed
+//   52 name (UTF-8), then per entry: u8 kind, u32 length, payload
+//
+// A block has two terms. `term` is the one in which this copy was accepted: it decides between copies. The one in which
+// the block was first proposed belongs to its value, like its origin and its entries: it is the same on every replica for
+// ever, and it is what the entries tell. A protocol that never proposes a value again in a later term (Raft) has both equal.
 //
 // Always true: decoding checks every length against the block before it looks at the bytes behind it, so a damaged
 // block is a typed error and never a wrong entry.
@@ -11,7 +16,7 @@ import type { Block, Entry, EntryKind, NodeId, Origin } from './entry.ts'
 import { MakoError } from './errors.ts'
 
 const VERSION = 1
-const HEADER_BYTES = 44
+const HEADER_BYTES = 52
 const ENTRY_HEADER_BYTES = 5
 
 /** A buffer that has grown beyond this for one large block is not kept for the next ones. */
@@ -87,6 +92,7 @@ export class BlockBuilder {
     view.setFloat64(24, this.#incarnation, true)
     view.setFloat64(32, firstSequence, true)
     view.setUint32(40, this.#length, true)
+    view.setFloat64(44, term, true)
     bytes.set(this.#name, HEADER_BYTES)
     // A block lives long: a small one is copied out, so that it does not hold on to a large buffer, which is used again.
     const isSmall = this.#length * 2 <= bytes.length
@@ -136,8 +142,29 @@ export function decodeBlock(bytes: Uint8Array): Block {
   if (view.getUint32(40, true) !== bytes.length) throw corrupt('has another length than its header says')
   if (!Number.isSafeInteger(index) || index < 1) throw corrupt('has an index that is not a positive integer')
   if (!Number.isSafeInteger(term) || term < 1) throw corrupt('has a term that is not a positive integer')
+  const proposedTerm = view.getFloat64(44, true)
+  if (!Number.isSafeInteger(proposedTerm) || proposedTerm < 1 || proposedTerm > term) {
+    throw corrupt('was first proposed in an impossible term')
+  }
   if (count < 1 || count * ENTRY_HEADER_BYTES > bytes.length) throw corrupt('has an impossible number of entries')
   return { index, term, count, bytes }
+}
+
+/** The term in which a block was first proposed: part of its value, whatever term this copy was accepted in. */
+export function proposedTermOf({ bytes }: Block): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(44, true)
+}
+
+/**
+ * The same value for a later term: a copy of the block that is accepted in `term`. Index, entries, origin and the term
+ * of its first proposal stay. The block itself when it is of that term already.
+ */
+export function restamp(block: Block, term: number): Block {
+  if (term === block.term) return block
+  if (term < proposedTermOf(block)) throw corrupt('cannot be accepted before it was first proposed')
+  const bytes = block.bytes.slice()
+  new DataView(bytes.buffer).setFloat64(16, term, true)
+  return { index: block.index, count: block.count, term, bytes }
 }
 
 /** The origin of a block's first entry; the following entries have the following sequence numbers. */
@@ -161,7 +188,8 @@ export function originOf(block: Block): Origin {
  * @throws MakoError `CORRUPT_BLOCK` when the lengths do not add up.
  */
 export function entriesOf(block: Block, partition: number): Entry[] {
-  const { bytes, index, term, count } = block
+  const { bytes, index, count } = block
+  const term = proposedTermOf(block)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { node, incarnation, sequence } = originOf(block)
   const entries: Entry[] = new Array<Entry>(count)

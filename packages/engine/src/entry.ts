@@ -1,8 +1,8 @@
 // What a log is made of: entries, where they come from, and the blocks in which they travel.
 //
-// Always true: a block is cut once, by the leader that accepts its entries, and never changed afterwards. The same
-// bytes go to the leader's disk, over every connection, and to every follower's disk; they are decoded where the
-// entries are applied and nowhere else.
+// Always true: a block is cut once, by the leader that accepts its entries, and never changed afterwards (only the term
+// in its header is, when a later leader proposes the very same block again). The same bytes go to the leader's disk,
+// over every connection, and to every follower's disk; they are decoded where the entries are applied and nowhere else.
 
 /** The name of a node; 1 to 64 bytes of UTF-8, unique in the cluster. */
 export type NodeId = string
@@ -26,6 +26,7 @@ export interface Origin {
 export interface Entry {
   readonly partition: number
   readonly index: number
+  /** The term in which it was first proposed: the same on every replica for ever. */
   readonly term: number
   readonly kind: EntryKind
   readonly origin: Origin
@@ -33,12 +34,13 @@ export interface Entry {
   readonly payload: Uint8Array
 }
 
-/** Where a block lies in its log; all of its entries have the same term. */
+/** Where a block lies in its log; all of its entries have the same terms. */
 export interface BlockSpan {
   /** Index of the first entry; the first index of a log is 1. */
   readonly index: number
   /** Number of entries, at least 1. */
   readonly count: number
+  /** The term in which this copy was accepted; `proposedTermOf` tells in which the block was first proposed. */
   readonly term: number
 }
 

@@ -70,4 +70,13 @@ export type {
   RoleChange,
 } from './core.ts'
 export { lastIndexOf, type Block, type BlockSpan } from './entry.ts'
-export { BlockBuilder, decodeBlock, encodeBlock, entriesOf, entryBytes, originOf } from './block.ts'
+export {
+  BlockBuilder,
+  decodeBlock,
+  encodeBlock,
+  entriesOf,
+  entryBytes,
+  originOf,
+  proposedTermOf,
+  restamp,
+} from './block.ts'

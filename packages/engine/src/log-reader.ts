@@ -4,7 +4,7 @@
 // may be an older block whose successor was still on its way to the disk; and by the time of the answer that
 // successor may have become durable and committed and have left memory, so that nothing else would tell.
 
-import { entriesOf } from './block.ts'
+import { entriesOf, originOf, proposedTermOf } from './block.ts'
 import type { Outcome, OutcomeToken } from './contract.ts'
 import type { Core } from './core.ts'
 import { lastIndexOf, type Block, type Entry } from './entry.ts'
@@ -71,8 +71,11 @@ export class LogReader {
       return { status: 'UNKNOWN', token }
     }
     if (block === undefined) return { status: 'UNKNOWN', token }
-    // A term has one leader, and a leader fills each place once: equal index and term is the very same entry.
-    if (block.term === token.term) return { status: 'APPLIED', index: token.index, value: undefined }
-    return { status: 'LOST', by: { term: block.term } }
+    const term = proposedTermOf(block)
+    // A term has one leader, and a leader fills each place once: equal index and term is the very same entry. Except for
+    // what a protocol puts into a place that was left empty, which may bear the term of the place before.
+    const isProposal = originOf(block).sequence > 0
+    if (term === token.term && isProposal) return { status: 'APPLIED', index: token.index, value: undefined }
+    return { status: 'LOST', by: { term } }
   }
 }

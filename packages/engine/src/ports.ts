@@ -28,8 +28,9 @@ export interface Random {
 /** One step of an ordered write. */
 export type LogWrite =
   /**
-   * Puts a block at its index. `truncate` removes everything at and after that index first (Raft, on a real
-   * conflict or when appending); without it only what the block itself covers is replaced (Paxos).
+   * Puts a block at its index. Blocks that it overlaps are removed first, each of them wholly; with `truncate` everything
+   * behind them as well (Raft, on a real conflict). What is committed is never overlapped. Places in between may stay
+   * empty (Paxos).
    */
   | { readonly type: 'block'; readonly partition: number; readonly block: Block; readonly truncate: boolean }
   /** Replaces the partition's hard state: what the protocol must remember (term and vote), opaque here. */

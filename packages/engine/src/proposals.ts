@@ -2,8 +2,9 @@
 //
 // Always true: runs stand in the order in which they were accepted, so their terms never fall and, in a term, their
 // indexes rise. Every run is settled exactly once: when its own block is applied (APPLIED), when an entry of a later
-// term is applied (LOST: terms in a log never fall, so nothing older can follow), or when this process can no longer
-// find out (UNKNOWN).
+// term is applied (LOST: terms in a log never fall, so nothing older can follow) or one of its own term behind it (LOST:
+// its place was given to another), or when this process can no longer find out (UNKNOWN). All terms here are those of
+// the first proposal: a block that a later leader proposes again is still ours.
 
 import type { Accepted, Outcome } from './contract.ts'
 import type { BlockSpan } from './entry.ts'
@@ -144,15 +145,15 @@ export class Proposals {
   }
 
   /**
-   * A committed block is about to be applied: settles what can no longer follow it, and tells whether this block is
-   * one of ours that waits for its answers.
+   * The committed block at this index, first proposed in this term, is about to be applied: settles what can no longer
+   * follow it, and tells whether a proposal with its index and term waits for its answers.
    */
-  beginApply(block: BlockSpan): boolean {
-    for (let run = this.#first(); run !== undefined && run.term < block.term; run = this.#first()) {
-      this.#settle(run, { status: 'LOST', term: block.term })
+  beginApply(index: number, term: number): boolean {
+    for (let run = this.#first(); run !== undefined; run = this.#first()) {
+      if (run.term > term || (run.term === term && run.index >= index)) return run.term === term && run.index === index
+      this.#settle(run, { status: 'LOST', term })
     }
-    const run = this.#first()
-    return run !== undefined && run.index === block.index && run.term === block.term
+    return false
   }
 
   /** The callback has finished with the entry at this offset of the first run. */

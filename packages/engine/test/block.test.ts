@@ -5,6 +5,8 @@ import {
   entriesOf,
   MakoError,
   originOf,
+  proposedTermOf,
+  restamp,
   seededRandom,
   below,
 } from '@mako/engine'
@@ -30,6 +32,31 @@ describe('a block', () => {
     expect(entries.map(({ origin }) => origin.sequence)).toEqual([1001, 1002, 1003])
     expect(text(entries[0]!.payload)).toBe('one')
     expect(entries[2]!.payload.length).toBe(5000)
+  })
+
+  it('keeps the term of its first proposal when it is proposed again, and everything else of its value', () => {
+    const builder = new BlockBuilder('a', 3)
+    builder.add('data', bytes('value'))
+    builder.add('bound', bytes('other'))
+    const block = builder.seal(5, 7, 11)
+    const original = block.bytes.slice()
+    const again = restamp(restamp(block, 9), 12)
+    expect(block.bytes).toEqual(original)
+    expect(restamp(block, 7)).toBe(block)
+    expect(again).toMatchObject({ index: 5, count: 2, term: 12 })
+    expect(decodeBlock(again.bytes)).toEqual(again)
+    expect(proposedTermOf(again)).toBe(7)
+    expect(entriesOf(again, 0)).toEqual(entriesOf(block, 0))
+    expect(originOf(again)).toEqual(originOf(block))
+    expect(() => restamp(again, 6)).toThrow(MakoError)
+  })
+
+  it('is damaged when it was accepted before it was first proposed', () => {
+    const block = encodeBlock({ index: 1, term: 4 }, { node: 'a', incarnation: 1, sequence: 1 }, [
+      { kind: 'data', payload: bytes('x') },
+    ])
+    new DataView(block.bytes.buffer).setFloat64(16, 3, true)
+    expect(() => decodeBlock(block.bytes)).toThrow(MakoError)
   })
 
   it('copies the payload when it is added', () => {

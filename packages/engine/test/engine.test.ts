@@ -1,4 +1,4 @@
-import { createEngine, DEFAULT_LIMITS, MakoError } from '@mako/engine'
+import { createEngine, DEFAULT_LIMITS, MakoError, restamp } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import { accepted, bench, leading, now } from './bench.ts'
 import { blockOf, bytes, FakeLog, FakeTransport, ManualClock, MEMBERS, noopBlock, puppets, text } from './fakes.ts'
@@ -161,6 +161,44 @@ describe('outcomes', () => {
     await clock.advance(10)
     expect(await lost.outcome).toEqual({ status: 'LOST', by: { term: 2 } })
     expect(await kept.outcome).toMatchObject({ status: 'APPLIED', index: 2 })
+  })
+
+  it('are APPLIED when a later leader has proposed the very same block again', async () => {
+    const { engine, clock, core, seen, log } = await leading()
+    core().autoCommit = false
+    const entry = accepted(engine.addLog(bytes('mine')))
+    await clock.settle()
+    core().follow(2, 'b')
+    core().put(restamp(log.blocks.get(0)![0]!, 2))
+    core().put(noopBlock(2, 2))
+    core().commit(2)
+    await clock.advance(10)
+    expect(await entry.outcome).toMatchObject({ status: 'APPLIED', index: 1 })
+    expect(seen).toEqual(['leader 0/1 mine'])
+    const token = { partition: 0, index: 1, count: 1, term: 1 }
+    expect(await engine.outcomeOf(token)).toMatchObject({ status: 'APPLIED', index: 1 })
+    expect(await engine.outcomeOf({ ...token, term: 2 })).toEqual({ status: 'LOST', by: { term: 1 } })
+  })
+
+  it('are LOST where a protocol has filled the place, though what follows is of the same term', async () => {
+    const { engine, clock, core, log } = await leading()
+    core().autoCommit = false
+    const lost = accepted(engine.addLog(bytes('lost')))
+    await clock.settle()
+    const kept = accepted(engine.addLog(bytes('kept')))
+    await clock.settle()
+    const survivor = log.blocks.get(0)![1]!
+    core().follow(2, 'b')
+    // The place of the first is filled with a no-op of this very process and of the term of the first proposal.
+    core().put(restamp(noopBlock(1, 1, 'a'), 2))
+    core().put(restamp(survivor, 2))
+    core().commit(2)
+    await clock.advance(10)
+    expect(await lost.outcome).toEqual({ status: 'LOST', by: { term: 1 } })
+    expect(await kept.outcome).toMatchObject({ status: 'APPLIED', index: 2 })
+    expect(engine.outstanding()).toBe(0)
+    const token = { partition: 0, index: 1, count: 1, term: 1 }
+    expect(await engine.outcomeOf(token)).toEqual({ status: 'LOST', by: { term: 1 } })
   })
 
   it('are UNKNOWN at stop, and the token tells the truth afterwards', async () => {

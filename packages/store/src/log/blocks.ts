@@ -1,9 +1,9 @@
-// What both log stores do with the blocks they are given and give back.
+// What both log stores demand of what they are given.
 //
 // Always true: a store only takes a block whose bytes say the same as its span, so that what it reads back can be
 // checked against its index; a mistake is found before anything is written.
 
-import { type Block, decodeBlock, encodeBlock, entriesOf, type LogWrite, MakoError, originOf } from '@mako/engine'
+import { decodeBlock, type LogWrite, MakoError } from '@mako/engine'
 
 const MAX_PARTITION = 0xffff_ffff
 
@@ -23,21 +23,5 @@ export function checkWrite(write: LogWrite): void {
   throw new MakoError(
     'CORRUPT_BLOCK',
     `A block at index ${block.index} says other things in its bytes than beside them.`,
-  )
-}
-
-/**
- * The block that holds `count` entries of `block` from `index` on. Re-encoded when that is not the whole block, which
- * happens only when a newer block with other borders was laid over a part of it.
- */
-export function cutBlock(block: Block, index: number, count: number): Block {
-  if (index === block.index && count === block.count) return block
-  const skip = index - block.index
-  const origin = originOf(block)
-  const sequence = origin.sequence === 0 ? 0 : origin.sequence + skip
-  return encodeBlock(
-    { index, term: block.term },
-    { ...origin, sequence },
-    entriesOf(block, 0).slice(skip, skip + count),
   )
 }

@@ -14,17 +14,12 @@ import {
   type RecoveredLog,
   type RecoveredPartition,
 } from '@mako/engine'
-import { checkPartition, checkWrite, cutBlock } from './blocks.ts'
+import { checkPartition, checkWrite } from './blocks.ts'
 import { SpanList } from './spans.ts'
-
-interface KeptBlock extends BlockSpan {
-  /** The block as it was written, of which this item may be a part. */
-  readonly whole: Block
-}
 
 interface KeptPartition {
   state: Uint8Array | undefined
-  readonly blocks: SpanList<KeptBlock>
+  readonly blocks: SpanList<Block>
 }
 
 /** What survives a restart of a memory log. Opaque: make one with `memoryDisk()` and pass it on. */
@@ -41,7 +36,7 @@ class Disk implements MemoryDisk {
   partition(number: number): KeptPartition {
     let kept = this.partitions.get(number)
     if (kept === undefined) {
-      kept = { state: undefined, blocks: new SpanList<KeptBlock>((item, index, count) => ({ ...item, index, count })) }
+      kept = { state: undefined, blocks: new SpanList<Block>() }
       this.partitions.set(number, kept)
     }
     return kept
@@ -88,7 +83,7 @@ class MemoryLog implements LogStore {
     const partitions = new Map<number, RecoveredPartition>()
     for (const number of identity.partitions) {
       const kept = disk.partition(number)
-      partitions.set(number, { state: kept.state?.slice(), blocks: kept.blocks.toArray() })
+      partitions.set(number, { state: kept.state?.slice(), blocks: kept.blocks.toArray().map(spanOf) })
     }
     return { incarnation: this.#life, partitions, warnings: [] }
   }
@@ -108,9 +103,7 @@ class MemoryLog implements LogStore {
     await Promise.resolve()
     this.#checkUsable()
     const { blocks } = this.#disk.partition(partition)
-    return blocks
-      .run(from, maxBytes, (item) => item.whole.bytes.length)
-      .map((item) => cutBlock(item.whole, item.index, item.count))
+    return blocks.run(from, maxBytes, (block) => block.bytes.length)
   }
 
   stats(): LogStoreStats {
@@ -132,7 +125,7 @@ class MemoryLog implements LogStore {
     }
     const { index, count, term } = write.block
     const bytes = write.block.bytes.slice()
-    kept.blocks.put({ index, count, term, whole: { index, count, term, bytes } }, write.truncate)
+    kept.blocks.put({ index, count, term, bytes }, write.truncate)
     this.#bytes += bytes.length
   }
 
@@ -143,4 +136,8 @@ class MemoryLog implements LogStore {
       throw new MakoError('BAD_STATE', 'The disk of this memory log has been taken over by a later start.')
     }
   }
+}
+
+function spanOf({ index, count, term }: Block): BlockSpan {
+  return { index, count, term }
 }

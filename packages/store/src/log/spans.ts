@@ -1,26 +1,20 @@
-// Where the blocks of one partition are: an ordered list without overlap, over which newer blocks are laid.
+// Where the blocks of one partition are: an ordered list without overlap.
 //
-// Always true: items ascend by index and no index is in two of them. A block that is partly covered by a newer one
-// keeps its uncovered entries, as one or two shorter items that still point at the block they were cut from.
+// Always true: items ascend by index and no index is in two of them. A block is there wholly or not at all: a newer one
+// removes every block that it overlaps, and what it does not cover of them stays empty (ADR 1, ADR 3).
 
 import { type BlockSpan, lastIndexOf } from '@mako/engine'
 
 /** An item knows its span and whatever else its store needs to find the block. */
 export class SpanList<Item extends BlockSpan> {
   readonly #items: Item[] = []
-  readonly #cut: (item: Item, index: number, count: number) => Item
-
-  /** `cut` makes the item that stands for `count` entries of `item` from `index` on. */
-  constructor(cut: (item: Item, index: number, count: number) => Item) {
-    this.#cut = cut
-  }
 
   /** A copy of the list. */
   toArray(): Item[] {
     return this.#items.slice()
   }
 
-  /** Lays an item over what is there; with `truncate` everything behind its first index goes as well. */
+  /** Puts an item in the place of all that it overlaps; with `truncate` everything behind them goes as well. */
   put(item: Item, truncate: boolean): void {
     const items = this.#items
     const newest = items.at(-1)
@@ -28,18 +22,10 @@ export class SpanList<Item extends BlockSpan> {
       items.push(item)
       return
     }
-    const last = lastIndexOf(item)
     const start = this.#firstEndingAtOrAfter(item.index)
-    const end = truncate ? items.length : this.#firstEndingAtOrAfter(last + 1)
-    const replacement: Item[] = []
-    const left = items[start]!
-    if (left.index < item.index) replacement.push(this.#cut(left, left.index, item.index - left.index))
-    replacement.push(item)
-    // The item at `end` ends behind ours; when it also starts before our end, its rest stays.
-    const right = truncate ? undefined : items[end]
-    const covered = right !== undefined && right.index <= last
-    if (covered) replacement.push(this.#cut(right, last + 1, lastIndexOf(right) - last))
-    items.splice(start, end - start + (covered ? 1 : 0), ...replacement)
+    let end = truncate ? items.length : start
+    while (end < items.length && items[end]!.index <= lastIndexOf(item)) end++
+    items.splice(start, end - start, item)
   }
 
   /**

@@ -114,9 +114,9 @@ describe('a stop of the machine', () => {
     const { warnings, incarnation } = await again.recover(IDENTITY)
     expect(incarnation).toBe(2)
     expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(/0000000001\.segment from offset 592 /)
+    expect(warnings[0]).toMatch(/0000000001\.segment from offset 600 /)
     expect(await textsFrom(again, 0, 1)).toEqual(['1/1/'])
-    expect(after.bytesOf('0000000001.segment')).toHaveLength(592 + 24)
+    expect(after.bytesOf('0000000001.segment')).toHaveLength(600 + 24)
     await again.close()
   })
 })
@@ -127,7 +127,8 @@ describe('damage', () => {
     const files = new CrashFiles()
     const log = await open(files)
     await log.recover(IDENTITY)
-    for (let n = 1; n <= 24; n++) await log.append([put(0, blockOf(n, 2, 1, '', 60), true), state(0, `state ${n}`)])
+    for (let n = 1; n <= 24; n++)
+      await log.append([put(0, blockOf(2 * n - 1, 2, 1, '', 60), true), state(0, `state ${n}`)])
     if (closed) await log.close()
     return files.afterCrash(true)
   }
@@ -158,7 +159,7 @@ describe('damage', () => {
     }
   }
 
-  const ALL = Array.from({ length: 25 }, (_, i) => `${i + 1}/1/`)
+  const ALL = Array.from({ length: 48 }, (_, i) => `${i + 1}/1/`)
   const last = '0000000002.segment'
 
   test.each([true, false])(
@@ -185,7 +186,7 @@ describe('damage', () => {
             seen.whole++
           } else {
             // Only the last append of a segment that was not closed may be taken for an unfinished one.
-            expect(result).toEqual(ALL.slice(0, 24))
+            expect(result).toEqual(ALL.slice(0, 46))
             expect([closed, name]).toEqual([false, last])
             seen.dropped++
           }
@@ -243,8 +244,8 @@ describe('damage', () => {
     const log = await open(files)
     await log.recover(IDENTITY)
     await log.append([put(0, blockOf(1, 1, 1)), put(0, blockOf(2, 1, 1))])
-    files.bytesOf('0000000001.segment')[512 + 80 + 40]! ^= 1
-    await expect(log.read(0, 2, 1000)).rejects.toThrow(/0000000001\.segment at offset 592/)
+    files.bytesOf('0000000001.segment')[512 + 88 + 40]! ^= 1
+    await expect(log.read(0, 2, 1000)).rejects.toThrow(/0000000001\.segment at offset 600/)
     expect(await log.read(0, 1, 1)).toHaveLength(1)
     expect(await codeOf(log.read(0, 1, 1000))).toBe('CORRUPT_LOG')
     await log.close()
@@ -300,7 +301,7 @@ describe('errors of the system', () => {
       }
     }
     await expect(fill()).rejects.toMatchObject({ code: 'LOG_IO', cause: { code: 'ENOSPC' } })
-    expect(acked).toBe(Math.floor((4096 - 512 - 24) / 176))
+    expect(acked).toBe(Math.floor((4096 - 512 - 24) / 184))
     await log.close()
     files.fault = () => undefined
     const again = await open(files)
@@ -317,7 +318,7 @@ describe('errors of the system', () => {
     await log.recover(IDENTITY)
     let failed = 0
     files.fault = (path) => (path.includes('0000000002') && failed++ === 0 ? system('ENOSPC') : undefined)
-    for (let n = 1; n <= 60; n++) await log.append([put(0, blockOf(n, 1, 1, '', 100))])
+    for (let n = 1; n <= 60; n++) await log.append([put(0, blockOf(n, 1, 1, '', 92))])
     expect(failed).toBeGreaterThan(1)
     expect(await textsFrom(log, 0, 1)).toHaveLength(60)
     await log.close()

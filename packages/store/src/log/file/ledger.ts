@@ -6,7 +6,7 @@
 import type { BlockSpan, LogWrite } from '@mako/engine'
 import { SpanList } from '../spans.ts'
 
-/** A block, or what newer blocks have left of it. */
+/** A block, and where it is. */
 export interface PlacedBlock extends BlockSpan {
   /** Number of the segment. */
   readonly segment: number
@@ -71,7 +71,7 @@ export class Ledger {
   #of(partition: number): PartitionLedger {
     let ledger = this.#partitions.get(partition)
     if (ledger === undefined) {
-      ledger = { state: undefined, blocks: new SpanList((block, index, count) => ({ ...block, index, count })) }
+      ledger = { state: undefined, blocks: new SpanList() }
       this.#partitions.set(partition, ledger)
     }
     return ledger

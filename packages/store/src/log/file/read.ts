@@ -5,7 +5,6 @@
 
 import { join } from 'node:path'
 import { type Block, decodeBlock } from '@mako/engine'
-import { cutBlock } from '../blocks.ts'
 import { corruptLog } from './faults.ts'
 import type { LogFiles } from './files.ts'
 import { BLOCK, checkRecord, peekRecord, RECORD_HEADER_BYTES, recordBytes, segmentName } from './format.ts'
@@ -64,5 +63,5 @@ function blockAt(bytes: Uint8Array, at: number, place: PlacedBlock, salt: number
     checkRecord(bytes, at, place.bytes, salt, place.offset)
   if (!good) throw corruptLog(name, place.offset, `the record of the block at index ${place.index} is bad`)
   const start = at + RECORD_HEADER_BYTES
-  return cutBlock(decodeBlock(bytes.subarray(start, start + place.bytes)), place.index, place.count)
+  return decodeBlock(bytes.subarray(start, start + place.bytes))
 }
