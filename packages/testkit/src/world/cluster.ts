@@ -18,6 +18,7 @@ import {
 } from '@mako/engine'
 import { LawBook } from '../laws/book.ts'
 import { NodeWatch, type ProtocolProbe } from '../laws/watch.ts'
+import type { TraceRecorder } from '../trace/recorder.ts'
 import { CALM_DISK, SimDisk, type DiskLies, type DiskOptions } from './disk.ts'
 import { CALM_NETWORK, SimNetwork, type NetworkOptions } from './network.ts'
 import { SimProcess, type ProcessOptions } from './process.ts'
@@ -54,6 +55,8 @@ export interface SimClusterOptions<Message> {
   readonly process?: (random: Random) => ProcessOptions
   /** @default nothing is done, and nothing returned */
   readonly apply?: ApplyHandler
+  /** Records what happens, for people and for specs. @default nothing is recorded */
+  readonly trace?: TraceRecorder
   /** A new engine, before it is started: the place for listeners. */
   readonly onEngine?: (node: SimNode, engine: ReplicationEngine) => void
 }
@@ -92,6 +95,7 @@ export class SimCluster<Message> {
     const ids = Array.from({ length: options.nodes }, (_, i) => String.fromCharCode(97 + i))
     this.#members = ids.map((id) => ({ id, address: `${id}.sim:1` }))
     this.book = new LawBook({ nodes: ids, partitions: this.partitions, nowMs: () => this.time.nowMs })
+    options.trace?.begin(ids, () => this.time.nowMs)
     const random = stream(options.seed, 'network')
     this.network = new SimNetwork(this.time, random, ids, options.network ?? CALM_NETWORK, {
       onSend: (from, to, partition, bytes) => this.#sending(from, to, partition, bytes),
@@ -150,14 +154,15 @@ export class SimCluster<Message> {
   start(id: NodeId): void {
     const node = this.#node(id)
     if (node.engine !== undefined) return
-    const { seed, probe, limits, leadTogether } = this.#options
+    const { seed, probe, limits, leadTogether, trace } = this.#options
     node.lives++
     const random = stream(seed, `process ${id} ${node.lives}`)
     const process = new SimProcess(this.time, this.#options.process?.(random) ?? {})
     const watch = new NodeWatch<Message>(this.book, id, probe)
     this.#watches.set(process, watch)
+    const protocol = this.#options.protocol(id)
     const engine = createEngine<Message>({
-      protocol: watch.observe(this.#options.protocol(id)),
+      protocol: watch.observe(trace?.observe(id, protocol) ?? protocol),
       nodeId: id,
       members: this.#members,
       partitions: this.partitions,
@@ -190,6 +195,7 @@ export class SimCluster<Message> {
       const where = `${id}, partition ${String(partition)}, entry ${String(index)}`
       this.book.broken('engine-fault', `${where}: ${error.code}: ${error.message}`)
     })
+    trace?.observeEngine(id, engine)
     Object.assign(node, { process, engine, watch })
     this.book.history.add(6, this.book.nodes.indexOf(id))
     this.#options.onEngine?.(node, engine)
@@ -205,6 +211,7 @@ export class SimCluster<Message> {
     if (process === undefined) return
     process.kill()
     watch?.end()
+    this.#options.trace?.note({ type: 'crash', node: id })
     Object.assign(node, { process: undefined, engine: undefined, watch: undefined })
     this.#crashAtSend.delete(id)
     node.disk.crash()
@@ -226,10 +233,12 @@ export class SimCluster<Message> {
   }
 
   pause(id: NodeId): void {
+    this.#options.trace?.note({ type: 'pause', node: id })
     this.#node(id).process?.pause()
   }
 
   resume(id: NodeId): void {
+    this.#options.trace?.note({ type: 'resume', node: id })
     this.#node(id).process?.resume()
   }
 
@@ -246,17 +255,25 @@ export class SimCluster<Message> {
 
   /** Cuts links one way each; the result takes the cuts back. */
   cut(links: readonly (readonly [from: NodeId, to: NodeId])[]): () => void {
-    for (const [from, to] of links) this.network.cut(from, to)
+    const { trace } = this.#options
+    for (const [from, to] of links) {
+      this.network.cut(from, to)
+      trace?.note({ type: 'cut', node: from, to })
+    }
     let cut = true
     return () => {
       if (!cut) return
       cut = false
-      for (const [from, to] of links) this.network.join(from, to)
+      for (const [from, to] of links) {
+        this.network.join(from, to)
+        trace?.note({ type: 'join', node: from, to })
+      }
     }
   }
 
   /** Takes back everything that was done to the network, and lets paused processes and stuck disks go on. */
   heal(): void {
+    this.#options.trace?.note({ type: 'heal', node: undefined })
     this.network.heal()
     this.#crashAtSend.clear()
     for (const { disk, process } of this.nodes) {
