@@ -1,0 +1,45 @@
+// How Raft's messages and its hard state look in the golden scripts of testdata/. One line each; everything that the
+// receiver looks at is there.
+
+import { blocksText, type Describe } from '../../testkit/src/golden/index.ts'
+import type { Position, RaftMessage } from '../src/index.ts'
+import { decodeHardState } from '../src/codec.ts'
+
+export const describeRaft: Describe<RaftMessage> = {
+  message: messageText,
+  state: (bytes) => {
+    const { term, votedFor } = decodeHardState(bytes)
+    return `term=${term} vote=${votedFor ?? '-'}`
+  },
+}
+
+function messageText(message: RaftMessage): string {
+  const { type, term } = message
+  switch (type) {
+    case 'append': {
+      const { previous, commit, blocks } = message
+      return `append term=${term} previous=${place(previous)} commit=${commit} ${blocksText(blocks)}`
+    }
+    case 'heartbeat': {
+      const { commit, probe } = message
+      return `heartbeat term=${term} commit=${commit}${probe ? ` probe=${place(probe)}` : ''}`
+    }
+    case 'append-reply': {
+      const { match, received, hint } = message
+      const agrees = `match=${match}${received === match ? '' : ` received=${received}`}`
+      return `append-reply term=${term} ${agrees}${hint ? ` asked=${hint.asked} found=${place(hint.found)}` : ''}`
+    }
+    case 'vote-request':
+      return `${message.election} request term=${term} last=${place(message.last)}`
+    case 'vote-reply': {
+      const { election, requestedTerm, granted } = message
+      return `${election} ${granted ? 'granted' : 'refused'} for term ${requestedTerm}, term=${term}`
+    }
+    case 'timeout-now':
+      return `timeout-now term=${term}`
+  }
+}
+
+function place({ index, term }: Position): string {
+  return `${index}/${term}`
+}

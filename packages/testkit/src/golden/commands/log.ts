@@ -1,0 +1,27 @@
+// `log [node=a]`: the log of a node, or of all: what is committed, what is durable, and every block.
+
+import type { GoldenCluster } from '../cluster.ts'
+import type { GoldenCommand } from '../command.ts'
+import { blockText } from '../describe.ts'
+import type { GoldenNode } from '../node.ts'
+
+export function log<Message extends { readonly type: string }>(
+  cluster: GoldenCluster<Message>,
+  command: GoldenCommand,
+): void {
+  const id = command.optional('node')
+  for (const node of id === undefined ? cluster.nodes : [cluster.node(id)]) cluster.report.say(logText(node))
+}
+
+function logText<Message extends { readonly type: string }>(node: GoldenNode<Message>): string {
+  const status = node.core?.status()
+  const blocks: string[] = []
+  if (!status) blocks.push(...node.disk.blocks.map(blockText))
+  for (let index = 1; index <= (status?.lastIndex ?? 0); index++) {
+    const block = node.blockAt(index)
+    if (block?.index === index) blocks.push(blockText(block))
+  }
+  const text = blocks.length === 0 ? 'empty' : blocks.join(', ')
+  if (!status) return `${node.id} is down: ${text}`
+  return `${node.id} commit ${status.commit}, durable ${status.durableIndex}: ${text}`
+}

@@ -1,0 +1,8 @@
+// Golden scripts: stories about cores as text, each command followed by exactly what came of it.
+// Always true: nothing here reads or writes files.
+
+export { coreCommands } from './commands/index.ts'
+export type { GoldenProtocolOptions, GoldenSetup } from './cluster.ts'
+export { GoldenCommand } from './command.ts'
+export { blocksText, blockText, spanText, type Describe } from './describe.ts'
+export { GoldenMismatchError, runGolden, type GoldenHandler, type GoldenHandlers, type GoldenOptions } from './run.ts'
