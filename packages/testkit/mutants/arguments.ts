@@ -1,0 +1,47 @@
+// The command line of `pnpm mutants`.
+
+export interface MutantArguments {
+  /** Names, or beginnings of names; empty for all. */
+  readonly only: readonly string[]
+  readonly fast: boolean
+  readonly list: boolean
+  readonly json: boolean
+}
+
+export const HELP = `Applies known wrong versions of the code, one at a time, and requires that the tests catch each one.
+
+  pnpm mutants
+
+  --only NAME    this one, or all whose names begin so; may be repeated
+  --fast         the few that take seconds
+  --list         say what there is; run nothing
+  --json         print the result as one JSON object, as the last line
+  --help         this text
+
+It works on a copy of the workspace, never on the workspace. All of them take about an hour on two cores.
+Exit code: 0 when all are caught, 1 when one survives or no longer applies, 2 for a mistake in the arguments.`
+
+/** A mistake in the arguments. */
+export class ArgumentError extends Error {}
+
+/**
+ * Reads the arguments; undefined when help was asked for.
+ * @throws ArgumentError
+ */
+export function parseArguments(args: readonly string[]): MutantArguments | undefined {
+  const only: string[] = []
+  const flags = new Set<string>()
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    // pnpm hands a separating "--" on.
+    if (arg === '--') continue
+    if (arg === '--help' || arg === '-h') return undefined
+    if (arg === '--only') {
+      const name = args[++i]
+      if (name === undefined) throw new ArgumentError('--only needs a name.')
+      only.push(name)
+    } else if (arg === '--fast' || arg === '--list' || arg === '--json') flags.add(arg)
+    else throw new ArgumentError(`${arg} is not an argument.`)
+  }
+  return { only, fast: flags.has('--fast'), list: flags.has('--list'), json: flags.has('--json') }
+}
