@@ -6,6 +6,7 @@
 
 import {
   createEngine,
+  MakoError,
   seededRandom,
   type ApplyCallback,
   type EngineLimits,
@@ -17,13 +18,17 @@ import {
   type ReplicationEngine,
 } from '@mako/engine'
 import { LawBook } from '../laws/book.ts'
+import { LogImage } from '../laws/image.ts'
 import { NodeWatch, type ProtocolProbe } from '../laws/watch.ts'
 import type { TraceRecorder } from '../trace/recorder.ts'
-import { CALM_DISK, SimDisk, type DiskLies, type DiskOptions } from './disk.ts'
+import { CALM_DISK, SimDisk, type DiskHooks, type DiskLies, type DiskOptions, type NodeDisk } from './disk.ts'
 import { CALM_NETWORK, SimNetwork, type NetworkOptions } from './network.ts'
 import { SimProcess, type ProcessOptions } from './process.ts'
 import { pick, stream } from './random.ts'
 import { VirtualTime } from './time.ts'
+
+/** What faults, workloads and people may do with a cluster, whatever its messages are. */
+export type AnyCluster = Pick<SimCluster<never>, keyof SimCluster<never>>
 
 /** What a node does with a committed entry; what it returns is the value of the entry's outcome. */
 export type ApplyHandler = (entry: Entry, context: ApplyContext) => unknown
@@ -51,6 +56,8 @@ export interface SimClusterOptions<Message> {
   readonly disk?: DiskOptions
   /** Disks that lie, by node: for tests of the laws only. */
   readonly lies?: ReadonlyMap<NodeId, DiskLies>
+  /** Makes the disk of a node; it must report what is durable to `hooks`. @default a SimDisk */
+  readonly makeDisk?: (node: NodeId, context: DiskContext) => NodeDisk
   /** The clocks of one life of a node. @default exact clocks */
   readonly process?: (random: Random) => ProcessOptions
   /** @default nothing is done, and nothing returned */
@@ -59,12 +66,25 @@ export interface SimClusterOptions<Message> {
   readonly trace?: TraceRecorder
   /** A new engine, before it is started: the place for listeners. */
   readonly onEngine?: (node: SimNode, engine: ReplicationEngine) => void
+  /** A node could not start, for a reason that its disk gave, and is down again. @default nothing is done */
+  readonly onRefusedStart?: (node: SimNode, error: MakoError) => void
+}
+
+/** Why a disk may refuse a start, and an engine may stop, because the simulator has said so. */
+const DISK_FAULTS: ReadonlySet<string> = new Set(['LOG_IO', 'CORRUPT_LOG', 'LOG_MISMATCH'])
+
+/** What a disk of a simulated cluster is made of. */
+export interface DiskContext {
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly options: DiskOptions
+  readonly hooks: DiskHooks
 }
 
 /** A node of a simulated cluster. */
 export interface SimNode {
   readonly id: NodeId
-  readonly disk: SimDisk
+  readonly disk: NodeDisk
   /** Undefined while the node is down. */
   readonly process: SimProcess | undefined
   readonly engine: ReplicationEngine | undefined
@@ -105,13 +125,15 @@ export class SimCluster<Message> {
     })
     this.#nodes = new Map(
       ids.map((id) => {
-        const disk = new SimDisk(
-          this.time,
-          stream(options.seed, `disk ${id}`),
-          options.disk ?? CALM_DISK,
-          { onDurable: (process, write) => this.#watches.get(process)?.durable(write) },
-          options.lies?.get(id),
-        )
+        const context: DiskContext = {
+          time: this.time,
+          random: stream(options.seed, `disk ${id}`),
+          options: options.disk ?? CALM_DISK,
+          hooks: { onDurable: (process, write) => this.#watches.get(process)?.durable(write) },
+        }
+        const disk =
+          options.makeDisk?.(id, context) ??
+          new SimDisk(context.time, context.random, context.options, context.hooks, options.lies?.get(id))
         return [id, { id, disk, process: undefined, engine: undefined, watch: undefined, lives: 0 }]
       }),
     )
@@ -150,10 +172,13 @@ export class SimCluster<Message> {
     for (const { id, engine } of this.nodes) if (engine === undefined) this.start(id)
   }
 
-  /** Starts a node over what its disk has kept; does nothing when it runs. */
-  start(id: NodeId): void {
+  /**
+   * Starts a node over what its disk has kept, or by mistake over the disk of another node; does nothing when it runs.
+   */
+  start(id: NodeId, over: NodeId = id): void {
     const node = this.#node(id)
     if (node.engine !== undefined) return
+    const { disk } = this.#node(over)
     const { seed, probe, limits, leadTogether, trace } = this.#options
     node.lives++
     const random = stream(seed, `process ${id} ${node.lives}`)
@@ -168,7 +193,7 @@ export class SimCluster<Message> {
       partitions: this.partitions,
       ...(leadTogether === undefined ? {} : { leadTogether }),
       ...(limits === undefined ? {} : { limits }),
-      log: node.disk.open(process),
+      log: disk.open(process),
       transport: this.network.transport(id, process),
       clock: process.clock,
       random: seededRandom(random.u32()),
@@ -192,6 +217,7 @@ export class SimCluster<Message> {
       if (!process.alive) return
       this.book.count(`fault ${error.code}`)
       if (error.code === 'CALLBACK_FAILED' || error.code === 'LOG_IO') return
+      if (error.code === 'CORRUPT_LOG' && disk.isRotten) return
       const where = `${id}, partition ${String(partition)}, entry ${String(index)}`
       this.book.broken('engine-fault', `${where}: ${error.code}: ${error.message}`)
     })
@@ -200,12 +226,21 @@ export class SimCluster<Message> {
     this.book.history.add(6, this.book.nodes.indexOf(id))
     this.#options.onEngine?.(node, engine)
     engine.start().catch((error: unknown) => {
-      if (process.alive) this.book.broken('engine-fault', `${id} does not start: ${String(error)}`)
+      if (!process.alive) return
+      const isDisks = error instanceof MakoError && DISK_FAULTS.has(error.code)
+      // What a disk has refused must be the disk's fault: it is full, damaged, or another node's.
+      if (!isDisks || (error.code === 'CORRUPT_LOG' && !disk.isRotten)) {
+        this.book.broken('engine-fault', `${id} does not start: ${String(error)}`)
+        return
+      }
+      this.book.count(`start refused ${error.code}`)
+      this.crash(id)
+      this.#options.onRefusedStart?.(node, error)
     })
   }
 
-  /** Ends a node's process as SIGKILL and a power cut do. */
-  crash(id: NodeId): void {
+  /** Ends a node's process as SIGKILL does; with `silently`, as a power cut does: nobody is told. */
+  crash(id: NodeId, silently = false): void {
     const node = this.#node(id)
     const { process, watch } = node
     if (process === undefined) return
@@ -215,7 +250,8 @@ export class SimCluster<Message> {
     Object.assign(node, { process: undefined, engine: undefined, watch: undefined })
     this.#crashAtSend.delete(id)
     node.disk.crash()
-    this.network.down(id)
+    if (silently) this.network.vanish(id)
+    else this.network.down(id)
     this.book.history.add(7, this.book.nodes.indexOf(id))
   }
 
@@ -271,7 +307,23 @@ export class SimCluster<Message> {
     }
   }
 
-  /** Takes back everything that was done to the network, and lets paused processes and stuck disks go on. */
+  /**
+   * Gives a node that is down an empty disk. What it promised is forgotten, by the book as well: that this is done only
+   * when nobody needs those promises any more is up to the caller (docs/operations.md).
+   */
+  replaceDisk(id: NodeId): void {
+    const { disk, engine } = this.#node(id)
+    if (engine !== undefined) throw new RangeError(`Node ${id} runs: its disk cannot be replaced.`)
+    disk.wipe()
+    for (const partition of this.partitions) {
+      const { disks, toldTerm, votes } = this.book.partition(partition)
+      disks.set(id, new LogImage())
+      toldTerm.delete(id)
+      for (const ofTerm of votes.values()) ofTerm.delete(id)
+    }
+  }
+
+  /** Takes back everything that was done to the network, and lets paused processes, disks and clocks be well. */
   heal(): void {
     this.#options.trace?.note({ type: 'heal', node: undefined })
     this.network.heal()
@@ -279,7 +331,10 @@ export class SimCluster<Message> {
     for (const { disk, process } of this.nodes) {
       disk.disarm()
       disk.unstick()
+      disk.slow(0)
+      disk.free()
       process?.resume()
+      process?.drift(1)
     }
   }
 

@@ -38,9 +38,10 @@ class ProcessTimer {
 
 export class SimProcess {
   readonly #time: VirtualTime
-  readonly #rate: number
-  readonly #startMs: number
-  readonly #bornMs: number
+  /** The monotonic clock says `#startMs` at `#sinceMs`, and runs at this rate from there. */
+  #rate: number
+  #startMs: number
+  #sinceMs: number
   readonly #lateness: () => number
   #state: 'running' | 'paused' | 'dead' = 'running'
   #busyUntilMs = 0
@@ -51,7 +52,7 @@ export class SimProcess {
     this.#time = time
     this.#rate = options.clockRate ?? 1
     this.#startMs = options.clockStartMs ?? 0
-    this.#bornMs = time.nowMs
+    this.#sinceMs = time.nowMs
     this.#lateness = options.timerLateness ?? (() => 0)
   }
 
@@ -92,9 +93,27 @@ export class SimProcess {
     this.#busyUntilMs = Math.max(this.#time.nowMs, this.#busyUntilMs) + durationMs
   }
 
+  /** Something keeps this process busy for this long, as soon as it can: its event loop stands still. */
+  stall(durationMs: number): void {
+    this.deliver(() => this.burn(durationMs))
+  }
+
   /** Moves the wall clock, and it alone. */
   jumpWallClock(byMs: number): void {
     this.#wallOffsetMs += byMs
+  }
+
+  /** Sets the wall clock, and it alone, to so many milliseconds after 1970. */
+  setWallClock(nowMs: number): void {
+    this.#wallOffsetMs = nowMs - this.#monotonicMs()
+  }
+
+  /** From now on the monotonic clock runs at this rate; it does not jump. Timers that are set keep their time. */
+  drift(rate: number): void {
+    const worldMs = Math.max(this.#time.nowMs, this.#busyUntilMs)
+    this.#startMs = this.#monotonicMs()
+    this.#sinceMs = worldMs
+    this.#rate = rate
   }
 
   pause(): void {
@@ -117,7 +136,7 @@ export class SimProcess {
 
   #monotonicMs(): number {
     const worldMs = Math.max(this.#time.nowMs, this.#busyUntilMs)
-    return this.#startMs + (worldMs - this.#bornMs) * this.#rate
+    return this.#startMs + (worldMs - this.#sinceMs) * this.#rate
   }
 
   #after(delayMs: number, fn: () => void): ProcessTimer {
