@@ -45,7 +45,11 @@ export async function recoverDirectory(
     if (end.type === 'damaged') {
       throw corruptLog(name, end.offset, `a record is bad and a later one, at ${end.proof}, is good`)
     }
-    if (end.type !== 'sealed') {
+    if (end.type === 'sealed') {
+      // The life that sealed it may have ended before that flush, or because of it: what was read is in the system's
+      // cache, and not yet sure to be on the disk. A later segment, or the metadata, is only there once it was.
+      if (number === newest && number > old.sealed) await sealAgain(files, join(directory, name), salt, end.offset)
+    } else {
       if (number < newest || number <= old.sealed) {
         throw corruptLog(name, end.offset, 'a record is bad or missing in a segment that was complete')
       }
@@ -123,6 +127,15 @@ async function finish(
     await file.truncate(good.length)
     await writeAt(file, [good.subarray(lastAppend)], lastAppend)
     await sealSegment(file, salt, good.length)
+  } finally {
+    await file.close()
+  }
+}
+
+async function sealAgain(files: LogFiles, path: string, salt: number, offset: number): Promise<void> {
+  const file = await files.open(path, 'write')
+  try {
+    await sealSegment(file, salt, offset)
   } finally {
     await file.close()
   }
