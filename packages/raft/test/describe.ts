@@ -15,6 +15,7 @@ export const describeRaft: Describe<RaftMessage> = {
 
 function messageText(message: RaftMessage): string {
   const { type, term } = message
+  const leader = 'leader' in message && message.leader !== undefined ? ` leader=${message.leader}` : ''
   switch (type) {
     case 'append': {
       const { previous, commit, blocks } = message
@@ -27,13 +28,13 @@ function messageText(message: RaftMessage): string {
     case 'append-reply': {
       const { match, received, hint } = message
       const agrees = `match=${match}${received === match ? '' : ` received=${received}`}`
-      return `append-reply term=${term} ${agrees}${hint ? ` asked=${hint.asked} found=${place(hint.found)}` : ''}`
+      return `append-reply term=${term}${leader} ${agrees}${hint ? ` asked=${hint.asked} found=${place(hint.found)}` : ''}`
     }
     case 'vote-request':
       return `${message.election} request term=${term} last=${place(message.last)}`
     case 'vote-reply': {
       const { election, requestedTerm, granted } = message
-      return `${election} ${granted ? 'granted' : 'refused'} for term ${requestedTerm}, term=${term}`
+      return `${election} ${granted ? 'granted' : 'refused'} for term ${requestedTerm}, term=${term}${leader}`
     }
     case 'timeout-now':
       return `timeout-now term=${term}`
