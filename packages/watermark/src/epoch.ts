@@ -13,7 +13,16 @@
 // Why nothing of `e` follows that barrier. All entries of an epoch are proposed in the term in which its barrier was
 // (fencing). Whoever writes a later barrier to the stream leads it in a later term, or is the same process, which has
 // given the epoch up before. And it has recorded all entries of earlier terms before it leads, so its epoch number is
-// higher than those before it in every stream, and its `start` is at or above all their stamps.
+// higher than those before it in every stream, and its `start` is at or above all that counts of theirs.
+//
+// Holes. Where a protocol may lose a proposal and keep a later one of the same leader (Paxos does, when leadership moves),
+// an entry can be missing in the middle of an epoch. It shows as a gap in the sequence: everything behind it, up to the
+// next barrier of that stream, counts for nothing, and neither do entries whose own barrier is missing. So what counts of
+// an epoch in a stream is a run without gap from its barrier on, and `bound(e, s)` is the highest bound in that run: all
+// of the epoch up to it is in the log, as before, and whatever is behind the gap is above it, because the first entry
+// behind the gap promised what the missing one held as well. Nothing was released on its strength: an entry is released
+// only when all before it is committed, and what is committed is never lost. And every replica sees the same gap at the
+// same place, so that all void the same entries.
 
 import { MakoError } from '@mako/engine'
 import type { Barrier, Progress } from './markers.ts'
@@ -70,9 +79,15 @@ export class Epoch {
   }
 }
 
+/** The newest sequence of a stream whose epoch has a gap: no entry comes after it. */
+const VOID = Number.POSITIVE_INFINITY
+
 export class EpochHistory {
   readonly #streamCount: number
-  /** Per stream: the epoch of its newest barrier, the newest sequence in it, and the highest bound of all. */
+  /**
+   * Per stream: the epoch of its newest barrier, the newest sequence in it (`VOID` behind a gap), and the highest bound
+   * of all.
+   */
   readonly #newest: Float64Array
   readonly #sequence: Float64Array
   readonly #bound: Float64Array
@@ -162,16 +177,19 @@ export class EpochHistory {
   }
 
   /**
-   * Records that a stream has gone on in an epoch; for a batch, `first` is its lowest stamp. `STALE` when a later epoch
-   * has begun in this stream: then the entry counts for nothing.
+   * Records that a stream has gone on in an epoch; for a batch, `first` is its lowest stamp. `STALE` when the entry counts
+   * for nothing: a later epoch has begun in this stream, or something of this one is missing before it.
    * @throws MakoError `LAW_BROKEN`
    */
   progress(stream: number, { epoch, sequence, bound }: Progress, first?: number): 'RECORDED' | 'STALE' {
     const newest = this.#newest[stream]!
-    if (epoch < newest) return 'STALE'
-    if (epoch > newest) throw broken(`stream ${stream} has an entry of epoch ${epoch} before its barrier`)
-    if (sequence !== this.#sequence[stream]! + 1) {
-      throw broken(`stream ${stream} goes from entry ${this.#sequence[stream]!} of epoch ${epoch} to ${sequence}`)
+    const last = this.#sequence[stream]!
+    // Of an earlier epoch, of one whose barrier was lost, or behind a gap.
+    if (epoch !== newest || last === VOID) return 'STALE'
+    if (sequence <= last) throw broken(`stream ${stream} goes from entry ${last} of epoch ${epoch} to ${sequence}`)
+    if (sequence > last + 1) {
+      this.#sequence[stream] = VOID
+      return 'STALE'
     }
     const before = this.#bound[stream]!
     if (bound < before) throw broken(`the bound of stream ${stream} goes back from ${before} to ${bound}`)

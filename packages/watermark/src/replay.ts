@@ -4,12 +4,12 @@
 // inside a callback of the engine, so that one stream cannot hold up the recording of another; and its memory is
 // bounded: what does not fit is read again from the log, in the same order.
 
-import { type Clock, MakoError, type ReplicationEngine } from '@mako/engine'
+import { type Clock, type Entry, MakoError, type ReplicationEngine } from '@mako/engine'
 import { type BatchHeader, BatchReader, decodeBatchHeader } from './batch.ts'
 import type { StateMachine } from './contract.ts'
 import type { Epoch, EpochHistory } from './epoch.ts'
 import type { ShardLimits } from './limits.ts'
-import { decodeBarrier } from './markers.ts'
+import { decodeBarrier, decodeProgress } from './markers.ts'
 
 /** Memory that a batch of this process costs in a queue: its transactions are installed already. */
 const OWN_BATCH_BYTES = 64
@@ -167,8 +167,11 @@ class BatchQueue {
   #head = 0
   #bytes = 0
   #reader: BatchReader | undefined
-  /** Where to read on, and the epoch there, when not everything recorded is in memory. */
-  #rest: { from: number; epoch: number } | undefined
+  /**
+   * Where to read on when not everything recorded is in memory; the epoch there, and the sequence of its last entry that
+   * counted. What counts when it is read again is what counted when it was recorded.
+   */
+  #rest: { from: number; epoch: number; sequence: number } | undefined
   /** The index of the newest recorded batch: beyond it nothing may be replayed yet. */
   #recorded = 0
   #reading = false
@@ -204,7 +207,7 @@ class BatchQueue {
     this.#recorded = index
     if (this.#rest) return
     if (this.#bytes >= this.#options.limits.replayQueueBytes) {
-      this.#rest = { from: index, epoch: header.epoch }
+      this.#rest = { from: index, epoch: header.epoch, sequence: header.sequence - 1 }
       return
     }
     this.#push(header, payload)
@@ -244,10 +247,8 @@ class BatchQueue {
       for (const entry of entries) {
         // The engine may be ahead of what was recorded here; that comes in by itself.
         if (entry.index < from || entry.index > this.#recorded) continue
-        if (entry.kind === 'noop-barrier') this.#rest!.epoch = decodeBarrier(entry.payload).opens
-        if (entry.kind !== 'data') continue
-        const header = decodeBatchHeader(entry.payload)
-        if (header.epoch === this.#rest!.epoch) this.#push(header, entry.payload)
+        const header = this.#countAgain(entry)
+        if (header) this.#push(header, entry.payload)
       }
       if (next > this.#recorded) this.#rest = undefined
       else this.#rest!.from = Math.max(from, next)
@@ -258,6 +259,29 @@ class BatchQueue {
       if (this.#stopped) return
       const cause = `Stream ${this.#stream} could not be read again from ${from}`
       failed(error instanceof MakoError ? error : new MakoError('LOG_IO', cause, { cause: error }))
+    }
+  }
+
+  /** The header of a batch that counts. An entry behind a gap, or without its barrier, does not (see epoch.ts). */
+  #countAgain({ kind, payload }: Entry): BatchHeader | undefined {
+    const rest = this.#rest!
+    switch (kind) {
+      case 'noop':
+        return undefined
+      case 'noop-barrier':
+        rest.epoch = decodeBarrier(payload).opens
+        rest.sequence = 0
+        return undefined
+      case 'data':
+      case 'bound':
+      case 'advancer':
+      case 'ending': {
+        const header = kind === 'data' ? decodeBatchHeader(payload) : undefined
+        const { epoch, sequence } = header ?? decodeProgress(payload)
+        if (epoch !== rest.epoch || sequence !== rest.sequence + 1) return undefined
+        rest.sequence = sequence
+        return header
+      }
     }
   }
 

@@ -83,14 +83,49 @@ describe('the history of epochs', () => {
     expect(history.loading).toBe(false)
   })
 
+  it('voids what is behind a gap, in that stream and epoch alone', () => {
+    const history = opened()
+    history.progress(0, { epoch: 1, sequence: 1, bound: 10 })
+    history.progress(1, { epoch: 1, sequence: 1, bound: 30 })
+    // Entry 2 of stream 0 was lost, and with it a transaction somewhere between 11 and 20.
+    expect(history.progress(0, { epoch: 1, sequence: 3, bound: 20 }, 15)).toBe('STALE')
+    expect(history.judge(1, 10)).toBe('SAFE')
+    expect(history.judge(1, 11)).toBe('PENDING')
+    expect(history.judge(1, 15)).toBe('PENDING')
+    // What follows continues the sequence behind the gap, not before it; neither counts.
+    expect(history.progress(0, { epoch: 1, sequence: 4, bound: 25 })).toBe('STALE')
+    expect(history.progress(0, { epoch: 1, sequence: 2, bound: 25 })).toBe('STALE')
+    expect(history.progress(1, { epoch: 1, sequence: 2, bound: 40 })).toBe('RECORDED')
+    expect(history.current?.watermark).toBe(10)
+    for (const stream of [0, 1]) history.barrier(stream, { closes: 1, opens: 2, start: 40 }, B)
+    expect(history.find(1)?.finalWatermark).toBe(10)
+    expect(history.judge(1, 15)).toBe('ROLLED_BACK')
+    for (const stream of [0, 1]) expect(history.progress(stream, { epoch: 2, sequence: 1, bound: 50 })).toBe('RECORDED')
+    expect(history.judge(2, 50)).toBe('SAFE')
+  })
+
+  it('voids an epoch in a stream that has lost its barrier, and never opens it', () => {
+    const history = opened()
+    history.progress(0, { epoch: 1, sequence: 1, bound: 10 })
+    history.progress(1, { epoch: 1, sequence: 1, bound: 8 })
+    history.barrier(1, { closes: 1, opens: 2, start: 10 }, B)
+    expect(history.progress(0, { epoch: 2, sequence: 1, bound: 12 })).toBe('STALE')
+    expect(history.progress(1, { epoch: 2, sequence: 1, bound: 12 })).toBe('RECORDED')
+    expect(history.current?.number).toBe(1)
+    expect(history.judge(2, 11)).toBe('PENDING')
+    for (const stream of [0, 1]) history.barrier(stream, { closes: 1, opens: 3, start: 12 }, A)
+    expect(history.find(2)).toBeUndefined()
+    expect(history.judge(2, 11)).toBe('ROLLED_BACK')
+    expect(history.find(1)?.finalWatermark).toBe(8)
+  })
+
   it('refuses what no correct process writes', () => {
     const broken = expect.objectContaining({ code: 'LAW_BROKEN' }) as unknown as Error
     const history = opened()
     history.progress(0, { epoch: 1, sequence: 1, bound: 10 })
-    expect(() => history.progress(0, { epoch: 1, sequence: 3, bound: 11 })).toThrow(broken)
+    expect(() => history.progress(0, { epoch: 1, sequence: 1, bound: 11 })).toThrow(broken)
     expect(() => history.progress(0, { epoch: 1, sequence: 2, bound: 9 })).toThrow(broken)
     expect(() => history.progress(0, { epoch: 1, sequence: 2, bound: 12 }, 10)).toThrow(broken)
-    expect(() => history.progress(0, { epoch: 2, sequence: 1, bound: 12 })).toThrow(broken)
     expect(() => history.barrier(0, { closes: 0, opens: 1, start: 12 }, A)).toThrow(broken)
     expect(() => history.barrier(0, { closes: 1, opens: 2, start: 9 }, A)).toThrow(broken)
   })

@@ -37,6 +37,7 @@ export interface HistoryCounts {
   restarts: number
   busy: number
   loadedAfterFailover: number
+  holes: number
 }
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']
@@ -46,6 +47,7 @@ export async function runHistory(seed: number, steps = 2000): Promise<HistoryCou
   const pick = <T>(from: readonly T[]): T => from[below(random, from.length)]!
   const streams = Array.from({ length: 1 + below(random, 4) }, (_, i) => i * 3)
   const world = new World(random, 3, streams)
+  world.holes = seed % 2 === 0
   world.lateEvents = below(random, 2) === 0
   const tinyQueue = below(random, 2) === 0
   const batch = { transactions: 1 + below(random, 6), bytes: 400 + below(random, 2000) }
@@ -59,6 +61,7 @@ export async function runHistory(seed: number, steps = 2000): Promise<HistoryCou
     restarts: 0,
     busy: 0,
     loadedAfterFailover: 0,
+    holes: 0,
   }
 
   const replicaOf = (engine: FakeEngine): Replica => {
@@ -279,6 +282,7 @@ export async function runHistory(seed: number, steps = 2000): Promise<HistoryCou
   counts.epochs = first.closedEpochs.length + 1
   counts.partialBarriers = first.epoch - counts.epochs
   counts.dropped = Math.max(...replicas.map(({ shard }) => shard.status().droppedTransactions))
+  counts.holes = world.filled
   for (const { shard } of replicas) shard.stop()
   return counts
 }

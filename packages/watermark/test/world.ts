@@ -1,7 +1,8 @@
 // A small world for shards: replicas that share one log per stream, without any protocol, under full control of a test.
 //
 // Always true: an entry is committed only in the newest term of its stream, by its leader, in order; a new term keeps a
-// prefix of its predecessor's uncommitted tail and loses the rest; a deposed leader does not notice until it is told.
+// prefix of its predecessor's uncommitted tail and loses the rest (with `holes`, some in between as well, as Paxos may);
+// a deposed leader does not notice until it is told.
 
 import {
   type AddLogOptions,
@@ -44,6 +45,10 @@ export class World {
   busyOneIn = 0
   /** Events of leadership wait for a turn of their node: what is asked is then newer than what was told. */
   lateEvents = false
+  /** A new term may fill the place of some entries of its predecessor's tail with no-ops, and keep later ones. */
+  holes = false
+  /** How many entries were lost so. */
+  filled = 0
   /** Refusals while a test wants them, whatever the odds. */
   busyAlways = false
 
@@ -57,7 +62,7 @@ export class World {
   /** A new term of a stream. The new leader inherits `kept` entries of the old leader's tail. */
   elect(stream: number, engine: FakeEngine, kept: number): void {
     const log = this.logs.get(stream)!
-    if (log.leader) this.commit(stream, kept)
+    if (log.leader) this.#inherit(stream, kept)
     log.term++
     log.leader = engine
     const view = engine.view(stream)
@@ -83,12 +88,26 @@ export class World {
     }
   }
 
+  /** What the next leader finds of its predecessor's tail. */
+  #inherit(stream: number, kept: number): void {
+    const view = this.logs.get(stream)!.leader!.view(stream)
+    if (this.holes) {
+      view.tail = view.tail.map((entry, at) => {
+        if (at >= kept - 1 || below(this.random, 3) > 0) return entry
+        this.filled++
+        const origin = { ...entry.origin, sequence: 0 }
+        return { ...entry, kind: 'noop', origin, payload: new Uint8Array(0) }
+      })
+    }
+    this.commit(stream, kept)
+  }
+
   /** A new life of a node: its memory is gone, its committed log is not. */
   restart(at: number, kept: () => number): FakeEngine {
     const old = this.engines[at]!
     for (const [stream, log] of this.logs) {
       if (log.leader !== old) continue
-      this.commit(stream, kept())
+      this.#inherit(stream, kept())
       log.leader = undefined
     }
     old.dead = true
@@ -165,6 +184,10 @@ export class FakeEngine implements ReplicationEngine {
     for (const entry of entries) {
       const own = entry.origin.node === this.nodeId && entry.origin.incarnation === this.incarnation
       const callbacks = this.#callbacks.get(stream)!
+      if (entry.kind === 'noop') {
+        view.applied++
+        continue
+      }
       try {
         if (own) callbacks.leader(entry)
         else callbacks.follower(entry)
