@@ -4,7 +4,7 @@
 // block is laid over whole blocks only. An append counts from the moment it is acknowledged; one that is not may be
 // there as a prefix of its writes.
 
-import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import {
   below,
   type Block,
@@ -89,32 +89,41 @@ export function makeScript(stepCount: number, seed: number): Script {
   return { steps, contents, last: oracle.content() }
 }
 
-/** Runs the script; `acknowledged` is told how many appends have been, one by one. */
+/**
+ * Runs the script; `acknowledged` is told how many appends have been, one by one. The first error ends it; the store is
+ * then closed, as an engine does.
+ */
 export async function runScript(
   script: Script,
   open: () => Promise<LogStore>,
   acknowledged: (appends: number) => void,
 ): Promise<void> {
   let appends = 0
-  let log = await open()
-  await log.recover(SCRIPT_IDENTITY)
-  for (const step of script.steps) {
-    switch (step.type) {
-      case 'append':
-        await log.append(step.writes)
-        acknowledged(++appends)
-        break
-      case 'read':
-        for (const block of await log.read(step.partition, step.from, 2000)) entriesOf(block, step.partition)
-        break
-      case 'reopen':
-        await log.close()
-        log = await open()
-        await log.recover(SCRIPT_IDENTITY)
-        break
+  let log: LogStore | undefined
+  try {
+    log = await open()
+    await log.recover(SCRIPT_IDENTITY)
+    for (const step of script.steps) {
+      switch (step.type) {
+        case 'append':
+          await log.append(step.writes)
+          acknowledged(++appends)
+          break
+        case 'read':
+          for (const block of await log.read(step.partition, step.from, 2000)) entriesOf(block, step.partition)
+          break
+        case 'reopen':
+          await log.close()
+          log = await open()
+          await log.recover(SCRIPT_IDENTITY)
+          break
+      }
     }
+    await log.close()
+  } catch (error) {
+    await log?.close().catch(() => undefined)
+    throw error
   }
-  await log.close()
 }
 
 /** What may be there when so many appends were acknowledged and at most one more was under way. */
@@ -140,20 +149,13 @@ export async function contentOf(log: LogStore, recovered: RecoveredLog): Promise
   return parts.join(' | ')
 }
 
-/** The checksums of blocks, which are made once for each. */
-const checksums = new WeakMap<Uint8Array, string>()
-
 function line(partition: number, kept: Uint8Array | undefined, blocks: readonly Block[]): string {
-  const spans = blocks.map(({ index, count, term, bytes }) => {
-    const checksum = checksums.get(bytes) ?? createHash('md5').update(bytes).digest('base64').slice(0, 8)
-    checksums.set(bytes, checksum)
-    return `${index}+${count}@${term}:${checksum}`
-  })
+  const spans = blocks.map(({ index, count, term, bytes }) => `${index}+${count}@${term}:${crc32(bytes)}`)
   return `${partition} "${new TextDecoder().decode(kept)}" ${spans.join(' ')}`
 }
 
 /** What a log is, without any file. */
-class Oracle {
+export class Oracle {
   readonly #partitions = new Map<number, { state: Uint8Array | undefined; blocks: Block[] }>()
 
   /** A next block for a partition, and whether it truncates: at the end, over an older one, or behind a hole. */
