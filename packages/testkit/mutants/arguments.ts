@@ -5,6 +5,8 @@ export interface MutantArguments {
   readonly only: readonly string[]
   readonly fast: boolean
   readonly list: boolean
+  /** Only the checks that a mutant names, not all tests and 2,000 seeds after them. */
+  readonly named: boolean
   readonly json: boolean
 }
 
@@ -14,12 +16,16 @@ export const HELP = `Applies known wrong versions of the code, one at a time, an
 
   --only NAME    this one, or all whose names begin so; may be repeated
   --fast         the few that take seconds
+  --named        only the checks that a mutant names; without it all tests and 2,000 seeds
+                 are tried before a mutant has survived
   --list         say what there is; run nothing
   --json         print the result as one JSON object, as the last line
   --help         this text
 
 It works on a copy of the workspace, never on the workspace. All of them take about an hour on two cores.
 Exit code: 0 when all are caught, 1 when one survives or no longer applies, 2 for a mistake in the arguments.`
+
+const FLAGS: ReadonlySet<string> = new Set(['--fast', '--named', '--list', '--json'])
 
 /** A mistake in the arguments. */
 export class ArgumentError extends Error {}
@@ -40,8 +46,9 @@ export function parseArguments(args: readonly string[]): MutantArguments | undef
       const name = args[++i]
       if (name === undefined) throw new ArgumentError('--only needs a name.')
       only.push(name)
-    } else if (arg === '--fast' || arg === '--list' || arg === '--json') flags.add(arg)
+    } else if (FLAGS.has(arg)) flags.add(arg)
     else throw new ArgumentError(`${arg} is not an argument.`)
   }
-  return { only, fast: flags.has('--fast'), list: flags.has('--list'), json: flags.has('--json') }
+  const has = (flag: string): boolean => flags.has(flag)
+  return { only, fast: has('--fast'), list: has('--list'), named: has('--named'), json: has('--json') }
 }

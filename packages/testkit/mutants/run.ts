@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     const sound = await soundChecks(workspace, mutants)
     const verdicts: Verdict[] = []
     for (const [i, mutant] of mutants.entries()) {
-      const verdict = await judge(workspace, mutant, sound)
+      const verdict = await judge(workspace, mutant, sound, options.named ? [] : LAST_RESORTS)
       verdicts.push(verdict)
       const place = `${String(i + 1).padStart(String(mutants.length).length)} of ${mutants.length}`
       console.error(
@@ -87,7 +87,12 @@ async function soundChecks(workspace: Workspace, mutants: readonly Mutant[]): Pr
   return sound
 }
 
-async function judge(workspace: Workspace, mutant: Mutant, sound: ReadonlySet<string>): Promise<Verdict> {
+async function judge(
+  workspace: Workspace,
+  mutant: Mutant,
+  sound: ReadonlySet<string>,
+  lastResorts: readonly string[],
+): Promise<Verdict> {
   const { name } = mutant
   const started = performance.now()
   const verdict = (status: Verdict['status'], check = '', by = ''): Verdict => {
@@ -113,7 +118,7 @@ async function judge(workspace: Workspace, mutant: Mutant, sound: ReadonlySet<st
       const { caught, by } = await workspace.check(check, CHECK_LIMIT_MS)
       if (caught) return verdict('caught', check, by)
     }
-    for (const check of LAST_RESORTS) {
+    for (const check of lastResorts) {
       const { caught, by } = await workspace.check(check, LAST_RESORT_LIMIT_MS)
       if (caught) return verdict('caught', check, by)
     }

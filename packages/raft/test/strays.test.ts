@@ -1,0 +1,42 @@
+// Messages that come late, or from somebody who may not send them: each counts for nothing.
+
+import { describe, expect, it } from 'vitest'
+import { Cluster } from './cluster.ts'
+
+describe('a stray message', () => {
+  it('an answer of an earlier term counts for nothing, however much it claims', () => {
+    const cluster = new Cluster()
+    cluster.elect('a')
+    cluster.run(100)
+    cluster.isolate('a')
+    cluster.runUntil(() => (cluster.leader?.term ?? 0) > 1)
+    const leader = cluster.leader!
+    cluster.run(100)
+    expect(leader.term).toBeGreaterThan(1)
+    const peer = cluster.all.find((node) => node !== leader && node.id !== 'a')!
+    // Nobody answers any more, and what is proposed now stays where it is.
+    cluster.cuts = () => true
+    const { commit } = leader
+    leader.propose()
+    leader.step({
+      type: 'message',
+      now: cluster.now,
+      from: peer.id,
+      message: { type: 'append-reply', term: 1, leader: 'a', match: commit + 1, received: commit + 1, hint: undefined },
+    })
+    expect(leader.commit).toBe(commit)
+    expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
+  })
+
+  it('only the leader of the term may hand it over', () => {
+    const cluster = new Cluster()
+    cluster.elect('a')
+    cluster.run(100)
+    const b = cluster.node('b')
+    b.step({ type: 'message', now: cluster.now, from: 'c', message: { type: 'timeout-now', term: b.term } })
+    expect(b.role).toBe('follower')
+    expect(b.term).toBe(1)
+    b.step({ type: 'message', now: cluster.now, from: 'a', message: { type: 'timeout-now', term: b.term } })
+    expect(b.role).toBe('candidate')
+  })
+})
