@@ -100,7 +100,7 @@ export function isTransactional(history: History): history is readonly Transacti
 export function checkOperations(history: readonly TimedOperation[]): void {
   for (const [i, { call, ret, status }] of history.entries()) {
     if (!Number.isFinite(call)) refuse(i, `call is ${String(call)}, not a time`)
-    if (!STATUSES.includes(status)) refuse(i, `status is ${String(status)}, which is none of ${STATUSES.join(', ')}`)
+    if (!STATUSES.includes(status)) refuse(i, `status is ${show(status)}, which is none of ${STATUSES.join(', ')}`)
     if (status !== 'ok') continue
     if (ret === undefined || !Number.isFinite(ret)) refuse(i, `is ok, and ret is ${String(ret)}, not a time`)
     else if (ret < call) refuse(i, `returns at ${ret}, before its call at ${call}`)
@@ -111,7 +111,7 @@ export function checkOperations(history: readonly TimedOperation[]): void {
 export function checkKeyOperation(operation: KeyOperation, position: number): void {
   const { key, op, ok } = operation
   if (typeof key !== 'string') refuse(position, 'has no key')
-  if (!NAMES.includes(op)) refuse(position, `op is ${String(op)}, which is none of ${NAMES.join(', ')}`)
+  if (!NAMES.includes(op)) refuse(position, `op is ${show(op)}, which is none of ${NAMES.join(', ')}`)
   for (const field of ['in', 'in2', 'out'] as const) {
     const value = operation[field]
     if (value !== undefined && typeof value !== 'string') refuse(position, `${field} is not a text`)
@@ -123,7 +123,7 @@ export function checkKeyOperation(operation: KeyOperation, position: number): vo
 
 /** @throws MakoError `BAD_OPTION` naming what is wrong with one event of a transaction */
 export function checkEvent({ type, process, time, value }: TransactionEvent, position: number): void {
-  if (!TYPES.includes(type)) refuse(position, `type is ${String(type)}, which is none of ${TYPES.join(', ')}`)
+  if (!TYPES.includes(type)) refuse(position, `type is ${show(type)}, which is none of ${TYPES.join(', ')}`)
   if (!Number.isInteger(process)) refuse(position, `process is ${String(process)}, not a number`)
   if (!Number.isFinite(time)) refuse(position, `time is ${String(time)}, not a time`)
   if (!Array.isArray(value)) refuse(position, 'value is not a list')

@@ -46,7 +46,7 @@ export function checkLinearizable<State, Operation extends TimedOperation>(
 ): LinearizabilityResult<State, Operation>
 export function checkLinearizable(
   history: readonly KeyOperation[],
-  model: Model<unknown, KeyOperation> = registerModel as Model<unknown, KeyOperation>,
+  model: Model<unknown, KeyOperation> = registerModel,
   options: LinearizabilityOptions = {},
 ): LinearizabilityResult<unknown, KeyOperation> {
   const { stepLimit = 2_000_000 } = options
@@ -101,7 +101,7 @@ function explain<State, Operation extends TimedOperation>(
 ): string {
   const describe = (each: Operation): string => model.describe?.(each) ?? JSON.stringify(each)
   const describeState = (state: State): string => {
-    const text = model.describeState?.(state) ?? (JSON.stringify(state) as string | undefined) ?? String(state)
+    const text = model.describeState?.(state) ?? show(state)
     return text.length > 60 ? `... ${text.slice(-60)}` : text
   }
   const [first, ...others] = [...new Set(states.map(describeState))]
@@ -122,4 +122,9 @@ function explain<State, Operation extends TimedOperation>(
     `${placedBefore} Then there is ${first ?? 'nothing'}${also}.`,
     drawOperations(shown, describe, operation),
   ].join('\n')
+}
+
+function show(value: unknown): string {
+  const text: unknown = JSON.stringify(value)
+  return typeof text === 'string' ? text : String(value)
 }

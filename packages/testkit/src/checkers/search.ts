@@ -289,13 +289,20 @@ class Search<State, Operation extends TimedOperation> {
   }
 }
 
+/** What a model says of states. */
+interface StateModel<State> {
+  readonly name: string
+  hash?(state: State): number | string
+  equal?(a: State, b: State): boolean
+}
+
 /** States by number: equal states have one. */
 class StateTable<State> {
-  readonly #model: Model<State, never>
+  readonly #model: StateModel<State>
   readonly #states: State[] = []
   readonly #ids = new Map<unknown, number[]>()
 
-  constructor(model: Model<State, never>) {
+  constructor(model: StateModel<State>) {
     this.#model = model
   }
 
