@@ -39,4 +39,21 @@ describe('a stray message', () => {
     b.step({ type: 'message', now: cluster.now, from: 'a', message: { type: 'timeout-now', term: b.term } })
     expect(b.role).toBe('candidate')
   })
+
+  it('a pre-vote that is granted promises nothing: no term moves, no vote is given', () => {
+    const cluster = new Cluster()
+    const b = cluster.node('b')
+    const last = { index: 0, term: 0 }
+    for (const from of ['a', 'c']) {
+      const message = { type: 'vote-request', term: 7, election: 'pre-vote', last } as const
+      b.step({ type: 'message', now: cluster.now, from, message })
+    }
+    expect(b.term).toBe(0)
+    expect(b.state).toBeUndefined()
+    const answers = cluster.queue.map(({ message }) => message)
+    expect(answers).toMatchObject([
+      { type: 'vote-reply', term: 0, granted: true },
+      { type: 'vote-reply', term: 0, granted: true },
+    ])
+  })
 })
