@@ -79,7 +79,11 @@ export class Progress {
     return true
   }
 
-  /** The follower has told what it has received; true when something older than `patienceMs` must have been lost. */
+  /**
+   * The follower has told what it has received of this leader in its present life and role; true when something older
+   * than `patienceMs` must have been lost, or when it does not know that what it has is what the leader has: it has
+   * forgotten (a restart, a pre-vote) what an answer of before has told us.
+   */
   lost(received: number, now: number, patienceMs: number): boolean {
     if (received > this.#received) {
       this.#received = received
@@ -87,8 +91,9 @@ export class Progress {
     }
     if (this.state !== 'replicate') return false
     const missing = this.#flights.find((flight) => flight.last > received)
-    if (!missing || now - Math.max(missing.sentAt, this.#receivedAt) < patienceMs) return false
-    this.probe(missing.first)
+    const since = Math.max(missing?.sentAt ?? this.appendedAt, this.#receivedAt)
+    if (received >= this.next - 1 || now - since < patienceMs) return false
+    this.probe(missing?.first ?? this.next)
     return true
   }
 

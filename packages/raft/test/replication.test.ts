@@ -403,6 +403,32 @@ describe('a follower that came back with everything', () => {
     expect(a.role).toBe('leader')
     expect(cluster.all.map((node) => node.commit)).toEqual([2, 2, 2])
   })
+
+  it('learns of the commit although a late answer of its earlier life has hidden that it was restarted', () => {
+    const cluster = new Cluster()
+    const a = cluster.elect('a')
+    a.propose()
+    cluster.run(100)
+    const c = cluster.node('c')
+    const { term, lastIndex } = a
+    c.crash()
+    a.step({ type: 'peer-died', now: cluster.now, peer: 'c' })
+    // Sent by the dead process, and overtaken by the news of its death.
+    const late = {
+      type: 'append-reply',
+      term,
+      leader: 'a',
+      match: lastIndex,
+      received: lastIndex,
+      hint: undefined,
+    } as const
+    a.step({ type: 'message', now: cluster.now, from: 'c', message: late })
+    c.start()
+    expect(c.commit).toBe(0)
+    cluster.run(500)
+    expect(a.term).toBe(term)
+    expect(c.commit).toBe(lastIndex)
+  })
 })
 
 describe('the laws', () => {
