@@ -6,14 +6,17 @@
  */
 
 // One seed, one history.
-export { runSeed, type SeedResult, type StormOptions } from './storm/run.ts'
-export type { FaultRates, Profile, ProtocolTuning } from './storm/swarm.ts'
+export { runSeed, type SeedResult, type SeedSchedule, type StormOptions, type StormProbe } from './storm/run.ts'
+export type { FaultFamily, FaultRates, InjectedFault } from './storm/plan.ts'
+export type { Profile, ProtocolTuning } from './storm/swarm.ts'
 
 // The world, for scripted scenarios.
 export {
   SimCluster,
+  type AnyCluster,
   type ApplyContext,
   type ApplyHandler,
+  type DiskContext,
   type SimClusterOptions,
   type SimNode,
 } from './world/cluster.ts'
@@ -34,6 +37,7 @@ export {
   type DiskHooks,
   type DiskLies,
   type DiskOptions,
+  type NodeDisk,
 } from './world/disk.ts'
 export { between, chance, pick, skewed, stream } from './world/random.ts'
 

@@ -1,25 +1,31 @@
 // One seed, one history: a storm in which safety is checked at every step, then a quiet time in which all must heal.
 
-import type { NodeId, Protocol } from '@mako/engine'
-import { hashBytes } from '../laws/hash.ts'
+import { below, MakoError, type NodeId, type Protocol, type Random, type ReplicationEngine } from '@mako/engine'
 import type { Counters, Violation } from '../laws/book.ts'
 import type { ProtocolProbe } from '../laws/watch.ts'
 import { logWorkload } from '../workload/log.ts'
 import type { Workload, WorkloadFactory } from '../workload/workload.ts'
-import { SimCluster } from '../world/cluster.ts'
-import { CALM_DISK, type DiskLies } from '../world/disk.ts'
-import { CALM_NETWORK } from '../world/network.ts'
-import { pick, stream } from '../world/random.ts'
+import { SimCluster, type SimClusterOptions } from '../world/cluster.ts'
+import type { DiskLies } from '../world/disk.ts'
+import { between, stream } from '../world/random.ts'
 import { Faults } from './faults.ts'
+import type { InjectedFault } from './plan.ts'
+import { heal } from './quiet.ts'
 import { drawSwarm, type Profile, type ProtocolTuning, type Swarm } from './swarm.ts'
+
+/** What a storm may know of a protocol's messages. */
+export interface StormProbe<Message> extends ProtocolProbe<Message> {
+  /** A name for messages that are worth counting, such as a pre-vote that is refused. */
+  notable?(message: Message): string | undefined
+}
 
 export interface StormOptions<Message> {
   /** Makes the protocol of one life of a node. */
   readonly protocol: (tuning: ProtocolTuning, node: NodeId) => Protocol<Message>
-  readonly probe?: ProtocolProbe<Message>
+  readonly probe?: StormProbe<Message>
   /** Virtual seconds of storm. @default 10 */
   readonly seconds?: number
-  /** @default 3 or 5, drawn */
+  /** @default 1 to 5, mostly 3 and 5, drawn */
   readonly nodes?: number
   /** @default 'storm' */
   readonly profile?: Profile
@@ -29,6 +35,16 @@ export interface StormOptions<Message> {
   readonly fit?: (swarm: Swarm) => Swarm
   /** Every node's disk lies: for tests of the laws only. */
   readonly lies?: DiskLies
+  /** Makes the disks. @default simulated log stores */
+  readonly makeDisk?: NonNullable<SimClusterOptions<Message>['makeDisk']>
+  /** Told of everything that happens. @default nobody */
+  readonly trace?: NonNullable<SimClusterOptions<Message>['trace']>
+  /** Faults that are left out, by their ordinals; the others stay what they are. @default none */
+  readonly skip?: (ordinal: number) => boolean
+  /** Operations of clients that are left out, by their ordinals. @default none */
+  readonly skipOperation?: (ordinal: number) => boolean
+  /** Whether the result tells of every fault. @default false */
+  readonly record?: boolean
 }
 
 export interface SeedResult {
@@ -40,57 +56,78 @@ export interface SeedResult {
   /** Faults that fired and situations that were reached, by name. */
   readonly counters: Counters
   readonly violation: Violation | undefined
+  /** What has happened, in order, and how many operations clients have begun: where `record` asks for it. */
+  readonly schedule?: SeedSchedule
 }
 
-/** Election timeouts within which, once all is well, there must be leaders and every call must be answered. */
-const HEALING_TIMEOUTS = 60
-
-/** Milliseconds that are added, for replaying the log after a restart. */
-const HEALING_MS = 20_000
+export interface SeedSchedule {
+  readonly faults: readonly InjectedFault[]
+  /** Operations have the ordinals 0 to this, not included. */
+  readonly operations: number
+}
 
 /** Runs the history of one seed. Never rejects because of what nodes do: that is a violation in the result. */
 export async function runSeed<Message>(seed: number, options: StormOptions<Message>): Promise<SeedResult> {
   const random = stream(seed, 'storm')
   const drawn = drawSwarm(random, options.profile ?? 'storm', options.nodes)
   const swarm = options.fit?.(drawn) ?? drawn
-  const workload: { current?: Workload } = {}
-  const faults: { current?: Faults<Message> } = {}
+  const injected: InjectedFault[] = []
+  const durationMs = (options.seconds ?? 10) * 1000
+  let workload: Workload | undefined
+  let faults: Faults | undefined
+  let isCalm = false
   const cluster = new SimCluster<Message>({
     seed,
     nodes: swarm.nodes,
     partitions: swarm.partitions,
     leadTogether: swarm.leadTogether,
     protocol: (node) => options.protocol(swarm.tuning, node),
-    ...(options.probe === undefined ? {} : { probe: options.probe }),
+    ...probeOf(options.probe, (what) => book.count(what)),
     limits: swarm.limits,
     network: swarm.network,
     disk: swarm.disk,
     ...(options.lies === undefined ? {} : { lies: liars(swarm.nodes, options.lies) }),
-    process: swarm.process,
-    apply: (entry, context) => workload.current?.apply?.(entry, context),
+    ...(options.makeDisk === undefined ? {} : { makeDisk: options.makeDisk }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+    process: (draw) => swarm.process(draw, () => isCalm),
+    apply: (entry, context) => workload?.apply?.(entry, context),
     onEngine: (node, engine) => {
+      listen(engine, swarm, (what) => book.count(what))
       engine.on('fault', ({ partition }) => {
-        if (partition === undefined) faults.current?.restartSoon(node.id)
+        if (partition === undefined) faults?.restartSoon(node.id)
       })
-      workload.current?.onEngine?.(node, engine)
+      workload?.onEngine?.(node, engine)
     },
+    onRefusedStart: ({ id }) => faults?.restartSoon(id),
   })
-  workload.current = (options.workload ?? logWorkload)({
+  const { book } = cluster
+  workload = (options.workload ?? logWorkload)({
     seed,
     random: stream(seed, 'workload'),
     cluster,
     callbacks: swarm.callbacks,
+    limits: swarm.limits,
+    ...(options.skipOperation === undefined ? {} : { skipOperation: options.skipOperation }),
   })
-  faults.current = new Faults(cluster, stream(seed, 'faults'), swarm)
-  const { book } = cluster
+  faults = new Faults({
+    seed,
+    cluster,
+    swarm,
+    garbage: garbageFor(options.protocol(swarm.tuning, 'a'), (message) => book.broken('engine-fault', message)),
+    ...(options.skip === undefined ? {} : { skip: options.skip }),
+    onInjected: (fault) => {
+      if (options.record === true) injected.push(fault)
+    },
+  })
   try {
     cluster.startAll()
-    workload.current.start()
-    faults.current.start()
-    await cluster.runFor((options.seconds ?? 10) * 1000)
-    workload.current.stop()
-    faults.current.stop()
-    if (book.violation === undefined) await heal(cluster, workload.current, swarm)
+    workload.start()
+    faults.start(durationMs)
+    await cluster.runFor(durationMs)
+    workload.stop()
+    faults.stop()
+    isCalm = true
+    if (book.violation === undefined) await heal({ seed, cluster, workload, swarm, lost: faults.lost })
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     book.broken('engine-fault', `an event has thrown: ${text}`)
@@ -102,101 +139,56 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
     events: cluster.time.events,
     counters: countersOf(cluster),
     violation: book.violation,
+    ...(options.record === true ? { schedule: { faults: injected, operations: workload.operations ?? 0 } } : {}),
   }
 }
 
-/** The quiet time: faults are over, nodes come back, and within bounded time everything must be well. */
-async function heal<Message>(cluster: SimCluster<Message>, workload: Workload, swarm: Swarm): Promise<void> {
-  const { book } = cluster
-  const limitMs = HEALING_TIMEOUTS * swarm.tuning.electionTimeoutMs + HEALING_MS
-  cluster.network.behave(CALM_NETWORK)
-  for (const { disk } of cluster.nodes) disk.behave(CALM_DISK)
-  cluster.heal()
-  const step = async (what: string, condition: () => boolean): Promise<boolean> => {
-    if (await cluster.runUntil(condition, limitMs)) return true
-    const detail = cluster.up.map(({ id, engine }) => `${id} ${JSON.stringify(engine?.status().partitions)}`)
-    book.broken('liveness', `${what} has not happened ${limitMs} ms after the faults have ended: ${detail.join('; ')}`)
-    return false
+/** Counts what engines tell of themselves; in some seeds listeners throw, which must disturb nobody. */
+function listen(engine: ReplicationEngine, swarm: Swarm, count: (what: string) => void): void {
+  engine.on('stalled', () => count('event stalled'))
+  engine.on('caughtUp', () => count('event caughtUp'))
+  if (!swarm.throwingListeners) return
+  const fail = (): void => {
+    count('fault: throwing listener')
+    throw new Error('The listener was told to fail.')
   }
-  const startedMs = cluster.time.nowMs
-  // A node that stops, or whose disk has failed, comes down and up by itself; one that is down is started.
-  if (!(await step('a start of all nodes', () => allRun(cluster)))) return
-  if (!(await step('a leader of each partition', () => allLed(cluster, swarm)))) return
-  book.count('healing ms', Math.round(cluster.time.nowMs - startedMs))
-  if (!(await step('a new write in each partition', () => workload.provesLive()))) return
-  if (!(await step('an answer to each call', () => workload.settled()))) return
-  // Leadership may still move, and a leader without a no-op commits nothing before it is given something.
-  const isQuiet = (): boolean => workload.provesLive() && workload.settled() && allEqual(cluster)
-  if (!(await step('equal replicas', isQuiet))) return
-  await workload.check()
-  await readBack(cluster, step)
-  for (const { engine } of cluster.up) {
-    const { inbox } = engine!.status()
-    if (inbox.refused > 0) book.broken('engine-fault', `${inbox.refused} messages made no sense`)
+  for (const event of ['leader', 'follower', 'term', 'fault', 'stalled', 'warning'] as const) engine.on(event, fail)
+}
+
+/** The probe of a protocol, with its notable messages counted on the way. */
+function probeOf<Message>(
+  probe: StormProbe<Message> | undefined,
+  count: (what: string) => void,
+): Pick<SimClusterOptions<Message>, 'probe'> {
+  if (probe?.notable === undefined) return probe === undefined ? {} : { probe }
+  return {
+    probe: {
+      ...probe,
+      vote: (message) => {
+        const name = probe.notable?.(message)
+        if (name !== undefined) count(name)
+        return probe.vote(message)
+      },
+    },
   }
 }
 
-function allRun<Message>(cluster: SimCluster<Message>): boolean {
-  for (const { id, engine } of cluster.nodes) {
-    const state = engine?.status().state
-    if (state === 'faulted') cluster.crash(id)
-    if (engine === undefined) cluster.start(id)
-  }
-  return cluster.nodes.every(({ engine }) => engine?.status().state === 'running')
-}
-
-function allLed<Message>(cluster: SimCluster<Message>, swarm: Swarm): boolean {
-  const together = swarm.leadTogether.every(
-    (group) => new Set(group.map((partition) => cluster.leader(partition))).size === 1,
-  )
-  return together && cluster.partitions.every((partition) => cluster.leader(partition) !== undefined)
-}
-
-function allEqual<Message>(cluster: SimCluster<Message>): boolean {
-  for (const [i, partition] of cluster.partitions.entries()) {
-    const end = cluster.book.partition(partition).committed.lastIndex
-    for (const { engine } of cluster.nodes) {
-      const status = engine?.status().partitions[i]
-      if (status?.applied !== end || status.commit !== end || status.outstanding !== 0) return false
+/** Bytes that this protocol refuses, as it must: with a typed error. Undefined when the bytes happened to be a message. */
+function garbageFor<Message>(
+  protocol: Protocol<Message>,
+  broken: (message: string) => void,
+): (random: Random) => Uint8Array | undefined {
+  return (random) => {
+    const bytes = Uint8Array.from({ length: between(random, 0, 40) }, () => below(random, 256))
+    try {
+      protocol.decode(bytes)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof MakoError && error.code === 'CORRUPT_MESSAGE')) {
+        broken(`${protocol.name} decodes bytes that are no message with ${String(error)}`)
+      }
+      return bytes
     }
-  }
-  return true
-}
-
-/** One node's log, read through the engine, is what is committed. */
-async function readBack<Message>(
-  cluster: SimCluster<Message>,
-  step: (what: string, condition: () => boolean) => Promise<boolean>,
-): Promise<void> {
-  const node = pick(stream(cluster.time.events, 'read'), cluster.nodes)
-  const { book } = cluster
-  let drained = false
-  void node.engine!.drain().then(() => (drained = true))
-  if (!(await step('a drain', () => drained))) return
-  for (const partition of cluster.partitions) {
-    const { committed } = book.partition(partition)
-    let next = 1
-    let read = 0
-    while (next <= committed.lastIndex && book.violation === undefined) {
-      const from = next
-      let answered = false
-      void node.engine!.read(partition, from, 65_536).then((result) => {
-        for (const entry of result.entries) {
-          read++
-          if (committed.factsAt(entry.index)?.key !== hashBytes(entry.payload)) {
-            book.broken('one-history', `${node.id} reads another entry ${entry.index} of partition ${partition}`)
-          }
-        }
-        next = result.next
-        answered = true
-      })
-      if (!(await step('an answer to a read', () => answered))) return
-      if (next <= from) book.broken('liveness', `a read of partition ${partition} from ${from} makes no progress`)
-    }
-    let data = 0
-    for (let index = 1; index <= committed.lastIndex; index++) if (!committed.factsAt(index)!.noop) data++
-    if (read !== data)
-      book.broken('one-history', `${node.id} reads ${read} of ${data} entries of partition ${partition}`)
   }
 }
 

@@ -1,15 +1,18 @@
 // The log workload: clients that add unique payloads to any partition on any node, and remember what they were told.
 //
 // Always true: a payload is never used twice, so the ledger can tell what became of each call. A client's code runs in
-// the process of the node that it calls: not while that is paused, and never after it has died.
+// the process of the node that it calls: not while that is paused, and never after it has died. Operations are
+// numbered, and each draws from a stream of its own, so that one can be left out and the others stay what they are.
 
-import { below, type NodeId, type ReplicationEngine } from '@mako/engine'
+import { below, DEFAULT_LIMITS, type AddLogOptions, type AddLogResult, type NodeId, type Random } from '@mako/engine'
+import type { ReplicationEngine } from '@mako/engine'
 import { hashBytes } from '../laws/hash.ts'
 import { Ledger } from '../laws/ledger.ts'
-import { between, chance, pick } from '../world/random.ts'
+import { between, chance, pick, stream } from '../world/random.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
+import { UnkindCallbacks } from './callbacks.ts'
 import type { Workload, WorkloadFactory } from './workload.ts'
-import { KIND_CALLBACKS, type SimWorld } from './world.ts'
+import type { SimWorld } from './world.ts'
 
 /** How busy the clients of one seed are. */
 interface Habits {
@@ -18,7 +21,23 @@ interface Habits {
   readonly burst: number
   readonly largestBatch: number
   readonly largestPayload: number
+  /** Probabilities that an operation is a flood of tiny proposals, or one proposal as large as may be and larger. */
+  readonly flood: number
+  readonly huge: number
 }
+
+/** Entries that the clients of one seed offer in a virtual second, about and at most: variety finds bugs, not heat. */
+const MOST_ENTRIES_PER_SECOND = 1500
+
+const FLOOD = 2000
+
+/** A payload of this size can be copied from node to node without slowing the simulation down. */
+const MOST_HUGE_BYTES = 64 * 1024
+
+/** What makes the first four bytes of payloads that belong to no operation. */
+const PROOFS = 0xffff_0000
+const REENTRANT = 0xffff_0001
+const PACE = 0xffff_0002
 
 export const logWorkload: WorkloadFactory = (world) => new LogWorkload(world)
 
@@ -26,64 +45,71 @@ class LogWorkload implements Workload {
   readonly #world: SimWorld
   readonly #ledger: Ledger
   readonly #habits: Habits
+  readonly #callbacks: UnkindCallbacks
   /** By partition: the node that a client tries first. */
   readonly #hints = new Map<number, NodeId>()
   /** By partition: the state of the write that proves that the cluster lives. */
   readonly #proofs = new Map<number, { readonly term: number; done: boolean }>()
+  /** By partition: writes one after the other, once all is quiet. */
+  readonly #paces = new Map<number, { done: number; isOpen: boolean }>()
   #payloads = 0
+  #operations = 0
   #active = false
 
   constructor(world: SimWorld) {
     this.#world = world
-    this.#ledger = new Ledger(world.cluster.book)
-    const { random } = world
+    const { random, cluster, callbacks } = world
+    this.#ledger = new Ledger(cluster.book)
+    this.#callbacks = new UnkindCallbacks(world.seed, callbacks, cluster.book)
+    const clients = between(random, 1, 4)
+    const burst = pick(random, [1, 1, 1, 8])
+    const largestBatch = pick(random, [1, 1, 4, 16])
+    const entriesOfAll = (clients * (burst + 1) * (largestBatch + 1)) / 4
     this.#habits = {
-      clients: between(random, 1, 4),
-      gapMs: pick(random, [5, 10, 30]),
-      burst: pick(random, [1, 1, 1, 8]),
-      largestBatch: pick(random, [1, 1, 4, 16]),
+      clients,
+      burst,
+      largestBatch,
+      gapMs: Math.max(pick(random, [5, 10, 30]), (1000 * entriesOfAll) / MOST_ENTRIES_PER_SECOND),
       largestPayload: pick(random, [16, 16, 64, 512, 4096]),
+      flood: pick(random, [0, 0, 0, 0.002]),
+      huge: pick(random, [0, 0, 0.01]),
     }
   }
 
-  readonly apply: ApplyHandler = (entry, { process, by }) => {
-    const { random } = this.#world
-    // Once the faults are over callbacks are kind as well: a log of thousands of entries must not outlast the patience.
-    const callbacks = this.#active ? this.#world.callbacks : KIND_CALLBACKS
-    const { book } = this.#world.cluster
+  get operations(): number {
+    return this.#operations
+  }
+
+  readonly apply: ApplyHandler = (entry, context) => {
     // Only the leader's callers are told the value.
-    const key = by === 'leader' ? hashBytes(entry.payload) : undefined
-    if (chance(random, callbacks.busy)) {
-      book.count('fault: busy callback')
-      process.burn(below(random, callbacks.busyMs))
-    }
-    const throws = chance(random, callbacks.throws)
-    if (throws) book.count('fault: throwing callback')
-    if (!chance(random, callbacks.async)) {
-      if (throws) throw new Error('The callback was told to fail.')
-      return key
-    }
-    book.count('fault: slow callback')
-    return new Promise((resolve, reject) => {
-      process.clock.setTimer(below(random, callbacks.slowMs), () => {
-        if (throws) reject(new Error('The callback was told to fail.'))
-        else resolve(key)
+    const key = context.by === 'leader' ? hashBytes(entry.payload) : undefined
+    // Once the faults are over callbacks are kind as well: a log of thousands of entries must not outlast the patience.
+    if (!this.#active) return key
+    return this.#callbacks.run(entry, context, key, () => this.#propose(context.node, entry.partition, REENTRANT))
+  }
+
+  onEngine(node: SimNode, engine: ReplicationEngine): void {
+    const { process } = node
+    let faults = 0
+    engine.on('fault', ({ partition, error }) => {
+      if (error.code !== 'CALLBACK_FAILED' || partition === undefined) return
+      const random = stream(this.#world.seed, `resume ${node.id} ${partition} ${faults++}`)
+      process?.clock.setTimer(below(random, 100), () => {
+        this.#world.cluster.book.count('resumed after a callback fault')
+        engine.resume(partition)
       })
     })
   }
 
-  onEngine(node: SimNode, engine: ReplicationEngine): void {
-    const { random } = this.#world
-    const { process } = node
-    engine.on('fault', ({ partition, error }) => {
-      if (error.code !== 'CALLBACK_FAILED' || partition === undefined) return
-      process?.clock.setTimer(below(random, 100), () => engine.resume(partition))
-    })
+  isHung({ process }: SimNode): boolean {
+    return process !== undefined && this.#callbacks.isHung(process)
   }
 
   start(): void {
     this.#active = true
-    for (let client = 0; client < this.#habits.clients; client++) this.#next()
+    for (let client = 0; client < this.#habits.clients; client++) {
+      this.#next(stream(this.#world.seed, `client ${client}`))
+    }
   }
 
   stop(): void {
@@ -95,14 +121,11 @@ class LogWorkload implements Workload {
     for (const partition of cluster.partitions) {
       const leader = cluster.leader(partition)
       if (leader?.engine === undefined) continue
-      const { engine } = leader
       // A proof is good for its term: a later leader may know of no commit before it has one of its own (no no-op).
-      const term = engine.leaderHint(partition)?.term ?? 0
+      const term = leader.engine.leaderHint(partition)?.term ?? 0
       const proof = this.#proofs.get(partition)
       if (proof !== undefined && proof.term >= term) continue
-      const payload = this.#payload()
-      const result = engine.addLog(payload, { partition })
-      this.#note(leader, partition, [payload], result)
+      const result = this.#propose(leader, partition, PROOFS)
       if (result.status !== 'SUCCESS') continue
       const asked = { term: result.term, done: false }
       this.#proofs.set(partition, asked)
@@ -114,6 +137,28 @@ class LogWorkload implements Workload {
     return cluster.partitions.every((partition) => this.#proofs.get(partition)?.done === true)
   }
 
+  keepsPace(writes: number): boolean {
+    const { cluster } = this.#world
+    let isDone = true
+    for (const partition of cluster.partitions) {
+      let pace = this.#paces.get(partition)
+      if (pace === undefined) this.#paces.set(partition, (pace = { done: 0, isOpen: false }))
+      if (pace.done >= writes) continue
+      isDone = false
+      const leader = cluster.leader(partition)
+      if (pace.isOpen || leader === undefined) continue
+      const result = this.#propose(leader, partition, PACE)
+      if (result.status !== 'SUCCESS') continue
+      const waiting = pace
+      waiting.isOpen = true
+      void result.outcome.then(({ status }) => {
+        waiting.isOpen = false
+        if (status === 'APPLIED') waiting.done++
+      })
+    }
+    return isDone
+  }
+
   settled(): boolean {
     return this.#ledger.open === 0
   }
@@ -123,63 +168,141 @@ class LogWorkload implements Workload {
     return Promise.resolve()
   }
 
-  #next(): void {
-    const { random, cluster } = this.#world
+  /** A client comes back again and again; when does not depend on anything that happens. */
+  #next(random: Random): void {
+    const { cluster, seed, skipOperation } = this.#world
     cluster.time.schedule(below(random, 2 * this.#habits.gapMs * 1000) / 1000, () => {
       if (!this.#active) return
-      for (let i = between(random, 1, this.#habits.burst); i > 0; i--) this.#call()
-      this.#next()
+      for (let i = between(random, 1, this.#habits.burst); i > 0; i--) {
+        const ordinal = this.#operations++
+        if (skipOperation?.(ordinal) !== true) this.#operate(ordinal, stream(seed, `operation ${ordinal}`))
+      }
+      this.#next(random)
     })
   }
 
-  #call(): void {
-    const { random, cluster } = this.#world
+  #operate(ordinal: number, random: Random): void {
+    const { cluster } = this.#world
     const partition = pick(random, cluster.partitions)
     const hint = this.#hints.get(partition)
     const hinted = hint === undefined || chance(random, 0.2) ? undefined : cluster.node(hint)
     const node = hinted?.engine === undefined ? cluster.anyUp(random) : hinted
-    const process = node?.process
-    const engine = node?.engine
-    if (node === undefined || process === undefined || engine === undefined) return
-    const payloads = Array.from({ length: between(random, 1, this.#habits.largestBatch) }, () => this.#payload())
-    process.deliver(() => {
-      const result =
-        payloads.length === 1 && chance(random, 0.9)
-          ? engine.addLog(payloads[0]!, { partition })
-          : engine.addLogs(payloads, { partition })
-      this.#note(node, partition, payloads, result)
-      if (result.status === 'NOT_LEADER' && result.leaderHint !== undefined) {
-        this.#hints.set(partition, result.leaderHint.nodeId)
-      } else if (result.status !== 'SUCCESS') this.#hints.delete(partition)
+    node?.process?.deliver(() => {
+      if (chance(random, this.#habits.flood)) this.#flood(node, partition, ordinal)
+      else if (chance(random, this.#habits.huge)) this.#huge(node, partition, ordinal)
+      else this.#add(node, partition, ordinal, random)
     })
   }
 
-  #note(
+  /** Mostly one call with a few small payloads; now and then one that asks for what cannot be. */
+  #add(node: SimNode, partition: number, ordinal: number, random: Random): void {
+    const { largestBatch, largestPayload } = this.#habits
+    const count = between(random, 1, largestBatch)
+    const payloads = Array.from({ length: count }, (_, i) => {
+      const bytes = payload(ordinal, i, below(random, chance(random, 0.9) ? 16 : largestPayload))
+      return bytes
+    })
+    const batch = count > 1 || chance(random, 0.1)
+    if (chance(random, 0.005)) {
+      const result = node.engine?.addLog(payloads[0]!, { partition: 0xffff })
+      if (result !== undefined && (result.status !== 'REJECTED' || result.reason !== 'unknown-partition')) {
+        this.#broken(`${node.id} answers ${result.status} for a partition that it does not host`)
+      }
+      return
+    }
+    // A client that was told of an older term fences its write with it.
+    const term = node.engine?.leaderHint(partition)?.term
+    const fence = term !== undefined && chance(random, 0.01) ? { term: Math.max(1, term - 1) } : {}
+    this.#call(node, partition, payloads, batch, fence)
+  }
+
+  /** Thousands of tiny proposals, each a call of its own. */
+  #flood(node: SimNode, partition: number, ordinal: number): void {
+    this.#world.cluster.book.count('fault: flood of tiny proposals')
+    for (let i = 0; i < FLOOD; i++) this.#call(node, partition, [payload(ordinal, i, 0)], false)
+  }
+
+  /** One proposal that is just small enough, and one that is a byte too large. */
+  #huge(node: SimNode, partition: number, ordinal: number): void {
+    const { payloadBytes } = { ...DEFAULT_LIMITS, ...this.#world.limits }
+    if (payloadBytes > MOST_HUGE_BYTES) return
+    this.#world.cluster.book.count('fault: huge proposal')
+    const fits = this.#call(node, partition, [payload(ordinal, 0, payloadBytes - 8)], false)
+    const tooLarge = this.#call(node, partition, [payload(ordinal, 1, payloadBytes - 7)], false)
+    if (tooLarge?.status === 'SUCCESS' || tooLarge?.status === 'NOT_LEADER') {
+      this.#broken(`${node.id} answers ${tooLarge.status} for ${payloadBytes + 1} bytes, the limit is ${payloadBytes}`)
+    }
+    const { outstandingBytes, diskQueueBytes } = { ...DEFAULT_LIMITS, ...this.#world.limits }
+    const isOtherwiseTooLarge = payloadBytes + 5 > Math.min(outstandingBytes, diskQueueBytes)
+    if (fits?.status === 'REJECTED' && fits.reason === 'too-large' && !isOtherwiseTooLarge) {
+      this.#broken(`${node.id} refuses ${payloadBytes} bytes, the limit`)
+    }
+  }
+
+  /** One payload that belongs to no operation. */
+  #propose(node: SimNode, partition: number, source: number): AddLogResult {
+    const bytes = payload(source, this.#payloads++, 4)
+    return this.#call(node, partition, [bytes], false) ?? { status: 'NOT_LEADER', leaderHint: undefined }
+  }
+
+  #call(
     node: SimNode,
     partition: number,
     payloads: readonly Uint8Array[],
-    result: ReturnType<ReplicationEngine['addLog']>,
-  ): void {
+    batch: boolean,
+    options: AddLogOptions = {},
+  ): AddLogResult | undefined {
+    const { engine, process } = node
+    if (engine === undefined || process === undefined) return undefined
+    const all = { partition, ...options }
+    const result = batch ? engine.addLogs(payloads, all) : engine.addLog(payloads[0]!, all)
     const keys = payloads.map(hashBytes)
-    const { process } = node
-    this.#ledger.note({ keys, node: node.id, partition }, result, () => process?.alive === true)
-    if (result.status !== 'SUCCESS') return
-    const token = { partition, index: result.index, count: result.count, term: result.term }
-    void result.outcome.then((outcome) => {
+    this.#ledger.note({ keys, node: node.id, partition }, result, () => process.alive)
+    this.#count(result)
+    if (result.status === 'NOT_LEADER' && result.leaderHint !== undefined) {
+      this.#hints.set(partition, result.leaderHint.nodeId)
+    } else if (result.status !== 'SUCCESS') this.#hints.delete(partition)
+    if (result.status === 'SUCCESS') this.#askAgain(partition, keys, result)
+    return result
+  }
+
+  /** What is UNKNOWN to the node that was asked, another one may know. */
+  #askAgain(partition: number, keys: readonly number[], accepted: AddLogResult & { readonly status: 'SUCCESS' }): void {
+    const { index, count, term } = accepted
+    void accepted.outcome.then((outcome) => {
       if (outcome.status !== 'UNKNOWN') return
-      const other = this.#world.cluster.anyUp(this.#world.random)
-      void other?.engine?.outcomeOf(token).then((later) => this.#ledger.confirm(keys, partition, later))
+      const other = this.#world.cluster.anyUp(stream(this.#world.seed, `ask ${partition} ${index} ${term}`))
+      void other?.engine
+        ?.outcomeOf({ partition, index, count, term })
+        .then((later) => this.#ledger.confirm(keys, partition, later))
     })
   }
 
-  /** Unique by its first bytes; most are small. */
-  #payload(): Uint8Array {
-    const { random } = this.#world
-    const small = chance(random, 0.9) ? 16 : this.#habits.largestPayload
-    const bytes = new Uint8Array(8 + below(random, small))
-    const view = new DataView(bytes.buffer)
-    view.setUint32(0, ++this.#payloads)
-    view.setUint32(4, random.u32())
-    return bytes
+  #count(result: AddLogResult): void {
+    const { book } = this.#world.cluster
+    switch (result.status) {
+      case 'SUCCESS':
+        return
+      case 'NOT_LEADER':
+        book.count(result.leaderHint === undefined ? 'NOT_LEADER without a hint' : 'NOT_LEADER with a hint')
+        return
+      case 'BUSY':
+      case 'REJECTED':
+        book.count(`${result.status} ${result.reason}`)
+        return
+    }
   }
+
+  #broken(message: string): void {
+    this.#world.cluster.book.broken('answers', message)
+  }
+}
+
+/** Unique by its first eight bytes. */
+function payload(source: number, number: number, more: number): Uint8Array {
+  const bytes = new Uint8Array(8 + more)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, source)
+  view.setUint32(4, number)
+  return bytes
 }

@@ -15,6 +15,15 @@ export interface Workload {
   stop(): void
   /** Everything is well again: proposes once more wherever it can. Asked again and again until it says true. */
   provesLive(): boolean
+  /** A callback of this node will never end: only a restart helps. @default never */
+  isHung?(node: SimNode): boolean
+  /**
+   * Everything is well and quiet: writes so many times in each partition, one after the other. Asked again and again
+   * until it says true; leave it out when there is nothing to measure.
+   */
+  keepsPace?(writes: number): boolean
+  /** How many operations its clients have begun, those left out included. */
+  readonly operations?: number
   /** Nothing is open any more: every answer is there, on every node that runs. */
   settled(): boolean
   /** The last look, after everything has settled. */

@@ -1,6 +1,6 @@
 // What a workload is given: the cluster, a stream of randomness of its own, and the book of laws.
 
-import type { NodeId, Random } from '@mako/engine'
+import type { EngineLimits, NodeId, Random } from '@mako/engine'
 import type { LawBook } from '../laws/book.ts'
 import type { SimNetwork } from '../world/network.ts'
 import type { SimNode } from '../world/cluster.ts'
@@ -23,8 +23,12 @@ export interface SimWorld {
   readonly seed: number
   readonly random: Random
   readonly cluster: ClientCluster
-  /** How unkind callbacks are: probabilities that one is asynchronous, computes for long, or throws. */
+  /** How unkind callbacks are: probabilities that one is asynchronous, computes for long, throws, or never ends. */
   readonly callbacks: CallbackFaults
+  /** Limits of the engines, where they are not the default ones. */
+  readonly limits?: Partial<EngineLimits>
+  /** Operations that are left out, by their ordinals: for whoever shrinks a seed. @default none */
+  readonly skipOperation?: (ordinal: number) => boolean
 }
 
 export interface CallbackFaults {
@@ -34,8 +38,22 @@ export interface CallbackFaults {
   /** Computes for up to `busyMs`, in which its node does nothing else. */
   readonly busy: number
   readonly busyMs: number
-  /** Throws or rejects; the partition is resumed later. */
+  /** Throws or rejects, up to `throwsInRow` times at one entry; the partition is resumed after each. */
   readonly throws: number
+  readonly throwsInRow: number
+  /** Returns a promise that never settles: the partition stands still until its process ends. */
+  readonly never: number
+  /** Proposes something itself, from inside the callback. */
+  readonly reenters: number
 }
 
-export const KIND_CALLBACKS: CallbackFaults = { async: 0, slowMs: 0, busy: 0, busyMs: 0, throws: 0 }
+export const KIND_CALLBACKS: CallbackFaults = {
+  async: 0,
+  slowMs: 0,
+  busy: 0,
+  busyMs: 0,
+  throws: 0,
+  throwsInRow: 1,
+  never: 0,
+  reenters: 0,
+}

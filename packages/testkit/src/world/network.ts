@@ -88,6 +88,8 @@ interface Station {
   vanished: boolean
   /** Frames that were refused because of their checksum, in this life. */
   refused: number
+  /** Bytes that are no message and were handed over in this life. */
+  garbage: number
 }
 
 /** One direction between two nodes. */
@@ -122,6 +124,9 @@ export interface NetworkHooks {
 
 /** Share of the messages that a link remembers when it remembers any. */
 const REMEMBERED_SHARE = 0.02
+
+/** What a link of limited bandwidth takes before it drops, as the time that it needs to carry it. */
+const MOST_QUEUED_MS = 200
 
 export class SimNetwork {
   readonly counters: NetworkCounters = {
@@ -162,7 +167,15 @@ export class SimNetwork {
     this.#stations = new Map(
       nodes.map((id) => [
         id,
-        { id, process: undefined, handlers: undefined, connections: new Map(), vanished: false, refused: 0 },
+        {
+          id,
+          process: undefined,
+          handlers: undefined,
+          connections: new Map(),
+          vanished: false,
+          refused: 0,
+          garbage: 0,
+        },
       ]),
     )
     const stations = [...this.#stations.values()]
@@ -192,6 +205,7 @@ export class SimNetwork {
         station.process = process
         station.vanished = false
         station.refused = 0
+        station.garbage = 0
         station.connections.clear()
         station.handlers = {
           message: (from, partition, bytes) => {
@@ -339,8 +353,14 @@ export class SimNetwork {
     const { process, handlers } = this.#link(from, to).to
     if (process === undefined || handlers === undefined) return false
     this.counters.garbage++
+    this.#station(to).garbage++
     process.deliver(() => handlers.message(from, partition, bytes))
     return true
+  }
+
+  /** How many messages that are none this life of a node was given. */
+  garbageTo(nodeId: NodeId): number {
+    return this.#station(nodeId).garbage
   }
 
   /** Takes back all cuts, clogs, bursts and slow links, and forgets old messages. */
@@ -351,6 +371,8 @@ export class SimNetwork {
         link.cloggedUntilMs = 0
         link.slowMs = 0
         link.lossyUntilMs = 0
+        link.freeAtMs = 0
+        link.lastArrivalMs = 0
         link.remembered.length = 0
         this.#release(link)
       }
@@ -393,18 +415,26 @@ export class SimNetwork {
     }
     if (inOrder.length === 0) return
     const leavesMs = this.#leaveAt(link, inOrder)
+    if (leavesMs === undefined) {
+      this.counters.lost += inOrder.length
+      return
+    }
     const arrivalMs = Math.max(leavesMs + this.#delay() + link.slowMs, link.lastArrivalMs)
     link.lastArrivalMs = arrivalMs
     this.#arrive(link, inOrder, arrivalMs - this.#time.nowMs)
   }
 
-  /** When these have left their sender: a link of limited bandwidth carries one after the other. */
-  #leaveAt(link: Link, parcels: readonly Parcel[]): number {
+  /**
+   * When these have left their sender: a link of limited bandwidth carries one after the other. Undefined when too much
+   * waits already: routers drop what comes then.
+   */
+  #leaveAt(link: Link, parcels: readonly Parcel[]): number | undefined {
     const { nowMs } = this.#time
     const { bytesPerMs } = this.#options
     if (bytesPerMs === undefined) return nowMs
     let bytes = 0
     for (const parcel of parcels) bytes += parcel.bytes.length
+    if (link.freeAtMs - nowMs > MOST_QUEUED_MS) return undefined
     if (link.freeAtMs > nowMs) this.counters.queued += parcels.length
     link.freeAtMs = Math.max(link.freeAtMs, nowMs) + bytes / bytesPerMs
     return link.freeAtMs
