@@ -92,7 +92,9 @@ describe.each(['closed', 'cut off'] as const)('a log of 64 KiB that was %s', { t
       const where = `byte ${at}, written ${end}, last append at ${lastAppend}`
       if (isClosed || at < lastAppend) {
         expect(found, where).toMatchObject({ code: 'CORRUPT_LOG' })
-        expect(String(found), where).toMatch(/in 0000000001\.segment at offset \d+\.$/)
+        expect(found instanceof MakoError ? found.message : '', where).toMatch(
+          /in 0000000001\.segment at offset \d+\.$/,
+        )
         seen.refused++
         continue
       }
@@ -119,7 +121,9 @@ describe.each(['closed', 'cut off'] as const)('a log of 64 KiB that was %s', { t
       const where = `cut to ${length}, written ${end}`
       if (isClosed || length < HEADER_BYTES) {
         expect(found, where).toMatchObject({ code: 'CORRUPT_LOG' })
-        expect(String(found), where).toMatch(/in 0000000001\.segment at offset \d+\.$/)
+        expect(found instanceof MakoError ? found.message : '', where).toMatch(
+          /in 0000000001\.segment at offset \d+\.$/,
+        )
         seen.refused++
         continue
       }
