@@ -68,6 +68,9 @@ describe('pnpm sim', () => {
       'virtualSeconds',
       'realSeconds',
       'hash',
+      'seedsPerSecond',
+      'virtualSecondsPerSecond',
+      'reached',
     ])
     expect(code).toBe(0)
   })

@@ -1,5 +1,7 @@
 // `pnpm sim`: many seeds, one line at the end, and for each seed that fails the line that reproduces it.
 //
+// A run of many storms also fails when a fault never struck or a situation was never reached (`storm/reached.ts`).
+//
 // Always true: a seed's history does not depend on how many processes share the work, nor on their pace; results are
 // put together in the order of the seeds.
 
@@ -7,6 +9,7 @@ import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { combine, hashText } from '../laws/hash.ts'
 import type { Counters } from '../laws/book.ts'
+import { mustReach, ReachedTable, SEEDS_THAT_REACH_ALL } from '../storm/reached.ts'
 import type { SeedResult } from '../storm/run.ts'
 import { ArgumentError, HELP, parseArguments, type SimArguments } from './arguments.ts'
 import { seedRunner } from './registry.ts'
@@ -117,22 +120,35 @@ function report(options: SimArguments, lines: readonly SeedLine[]): boolean {
     .reduce((all, line) => combine(all, hashText(line.hash)), 0)
     .toString(16)
     .padStart(14, '0')
-  const ok = failed.length === 0 && lines.length === options.seeds
-  if (options.json) {
-    const { protocol, seeds, seed: firstSeed } = options
-    console.log(JSON.stringify({ ok, protocol, seeds, firstSeed, failed, virtualSeconds, realSeconds, hash }))
-    return ok
-  }
-  const totals: Record<string, number> = {}
+  const table = new ReachedTable()
   let events = 0
   for (const line of lines) {
     events += line.events
-    for (const [name, count] of Object.entries(line.counters)) totals[name] = (totals[name] ?? 0) + count
+    table.add(line.counters)
   }
-  for (const name of Object.keys(totals).sort()) console.log(`${String(totals[name]).padStart(12)}  ${name}`)
+  // A seed that has failed has not come to its end: what is missing then may be missing because of that.
+  const demands = options.profile === 'storm' && options.seeds >= SEEDS_THAT_REACH_ALL && failed.length === 0
+  const missing = demands ? table.missing(mustReach(options.protocol, options.workload)) : []
+  const ok = failed.length === 0 && lines.length === options.seeds && missing.length === 0
+  const seedsPerSecond = Math.round((lines.length / realSeconds) * 10) / 10
+  const virtualSecondsPerSecond = Math.round((virtualSeconds / realSeconds) * 10) / 10
+  if (options.json) {
+    const { protocol, seeds, seed: firstSeed } = options
+    const speed = { seedsPerSecond, virtualSecondsPerSecond }
+    const reached = { missing, rows: table.rows() }
+    const result = { ok, protocol, seeds, firstSeed, failed, virtualSeconds, realSeconds, hash, ...speed, reached }
+    console.log(JSON.stringify(result))
+    return ok
+  }
+  for (const { name, total, seeds } of table.rows()) {
+    const share = `${((100 * seeds) / table.seeds).toFixed(1)} %`
+    console.log(`${String(total).padStart(12)}  ${share.padStart(8)} of seeds  ${name}`)
+  }
+  for (const name of missing) console.log(`${'never'.padStart(12)}  ${'0 %'.padStart(8)} of seeds  ${name}`)
   console.log(
-    `${ok ? 'ok' : 'FAILED'}: ${lines.length} seeds, ${failed.length} failed, ${virtualSeconds} virtual seconds in ` +
-      `${realSeconds} s, ${events} events, hash ${hash}`,
+    `${ok ? 'ok' : 'FAILED'}: ${lines.length} seeds, ${failed.length} failed, ${missing.length} never reached, ` +
+      `${virtualSeconds} virtual seconds in ${realSeconds} s (${virtualSecondsPerSecond} x, ${seedsPerSecond} seeds/s), ` +
+      `${events} events, hash ${hash}`,
   )
   return ok
 }

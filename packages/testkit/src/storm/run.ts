@@ -5,7 +5,7 @@ import type { Counters, Violation } from '../laws/book.ts'
 import type { ProtocolProbe } from '../laws/watch.ts'
 import { logWorkload } from '../workload/log.ts'
 import type { Workload, WorkloadFactory } from '../workload/workload.ts'
-import { SimCluster, type SimClusterOptions } from '../world/cluster.ts'
+import { SimCluster, type AnyCluster, type SimClusterOptions } from '../world/cluster.ts'
 import type { DiskLies } from '../world/disk.ts'
 import { between, stream } from '../world/random.ts'
 import { Faults } from './faults.ts'
@@ -92,6 +92,7 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
     process: (draw) => swarm.process(draw, () => isCalm),
     apply: (entry, context) => workload?.apply?.(entry, context),
     onEngine: (node, engine) => {
+      watchCatchUp(cluster, engine)
       listen(engine, swarm, (what) => book.count(what))
       engine.on('fault', ({ partition }) => {
         if (partition === undefined) faults?.restartSoon(node.id)
@@ -153,6 +154,23 @@ function listen(engine: ReplicationEngine, swarm: Swarm, count: (what: string) =
     throw new Error('The listener was told to fail.')
   }
   for (const event of ['leader', 'follower', 'term', 'fault', 'stalled', 'warning'] as const) engine.on(event, fail)
+}
+
+/** Milliseconds between two looks at a node that was restarted. */
+const LOOK_MS = 50
+
+/** A node that was started behind the others has applied everything that was committed by then. */
+function watchCatchUp(cluster: AnyCluster, engine: ReplicationEngine): void {
+  const { book, partitions } = cluster
+  const goals = partitions.map((partition) => book.partition(partition).committed.lastIndex)
+  if (goals.every((goal) => goal === 0)) return
+  const look = (): void => {
+    if (!cluster.up.some((node) => node.engine === engine)) return
+    const { partitions: all } = engine.status()
+    if (all.length > 0 && all.every(({ applied }, i) => applied >= goals[i]!)) book.count('caught up after a restart')
+    else cluster.time.schedule(LOOK_MS, look)
+  }
+  cluster.time.schedule(LOOK_MS, look)
 }
 
 /** The probe of a protocol, with its notable messages counted on the way. */

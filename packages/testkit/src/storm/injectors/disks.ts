@@ -53,9 +53,9 @@ export const diskLoss: Injector = (scene) => {
   if (!disk.rot(scene.random)) return undefined
   scene.lose(id)
   // The node goes on until it stumbles over the damage, or is started again: then it must refuse to run.
-  scene.later(between(scene.random, 1, 10 * scene.electionTimeoutMs), () => {
+  scene.inStorm(between(scene.random, 1, 10 * scene.electionTimeoutMs), () => {
     scene.cluster.crash(id)
-    scene.later(between(scene.random, 1, scene.swarm.downMs), () => scene.cluster.start(id))
+    scene.inStorm(between(scene.random, 1, scene.swarm.downMs), () => scene.cluster.start(id))
   })
   return 'bit rot'
 }

@@ -59,7 +59,7 @@ export const crashLoop: Injector = (scene) => {
     else {
       scene.later(between(scene.random, 1, 20), () => {
         scene.start(id)
-        scene.later(below(scene.random, 20_000) / 1000, () => again(left - 1))
+        scene.inStorm(below(scene.random, 20_000) / 1000, () => again(left - 1))
       })
     }
   }
