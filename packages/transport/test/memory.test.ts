@@ -1,18 +1,12 @@
-// The memory network: the suite, and what only it can do.
+// The memory network: what only it can do.
 
 import type { Clock } from '@mako/engine'
 import { systemClock } from '@mako/engine'
 import { expect, it } from 'vitest'
 import { memoryNetwork } from '../src/index.ts'
-import { transportSuite } from './suite.ts'
 import { bytesOf, Recorder } from './support.ts'
 
 const members = ['a', 'b', 'c'].map((id) => ({ id, address: id }))
-
-transportSuite('memory', () => {
-  const network = memoryNetwork()
-  return Promise.resolve({ members, transport: (nodeId) => network.transport(nodeId) })
-})
 
 /** A clock whose turns end when the test says so. */
 function steppedClock(): { clock: Clock; turn: () => void } {

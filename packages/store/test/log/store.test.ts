@@ -1,30 +1,8 @@
-// Both log stores under the shared suite, and what is special about the memory log.
+// What is special about the memory log.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { memoryDisk, memoryLog, openFileLog } from '../../src/log/index.ts'
-import { blockOf, codeOf, IDENTITY, logSuite, put, textsFrom } from './suite.ts'
-
-const root = await mkdtemp(join(tmpdir(), 'mako-log-'))
-afterAll(() => rm(root, { recursive: true }))
-let places = 0
-
-logSuite('memoryLog', () => {
-  const disk = memoryDisk()
-  return Promise.resolve(() => Promise.resolve(memoryLog(disk)))
-})
-
-logSuite('openFileLog', () => {
-  const directory = join(root, String(places++), 'deep', 'er')
-  return Promise.resolve(() => openFileLog(directory, { segmentBytes: 1024 * 1024 }))
-})
-
-logSuite('openFileLog with tiny segments', () => {
-  const directory = join(root, String(places++))
-  return Promise.resolve(() => openFileLog(directory, { segmentBytes: 4096 }))
-})
+import { expect, test } from 'vitest'
+import { memoryDisk, memoryLog } from '../../src/log/index.ts'
+import { blockOf, codeOf, IDENTITY, put, textsFrom } from './suite.ts'
 
 test('a later start on a memory disk ends the life before, as a restart without a close does', async () => {
   const disk = memoryDisk()

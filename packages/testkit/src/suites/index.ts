@@ -1,0 +1,12 @@
+/**
+ * Conformance suites for whatever plugs into an engine: log stores, transports, protocols, whole engines, and state
+ * machines. Each takes `describe`, `it` and `expect` of the test runner and a factory.
+ *
+ * @packageDocumentation
+ */
+
+export { logSuite, type LogPlace, type LogSuiteOptions } from './log-suite.ts'
+export { transportSuite, type TransportNetwork, type TransportSuiteOptions } from './transport-suite.ts'
+
+// What all suites share.
+export { type Expectation, type Skip, type SuiteOptions, type TestRunner, type TestTime } from './runner.ts'
