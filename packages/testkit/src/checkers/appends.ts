@@ -5,7 +5,7 @@
 // called after all of its acknowledged appends had returned, is reported as such.
 
 import { MakoError } from '@mako/engine'
-import { checkKeyOperation, checkOperations, isTransactional, type History, type KeyOperation } from './history.ts'
+import { checkOperations, isTransactional, type History, type KeyOperation } from './history.ts'
 import { elementsOf, listModel } from './list-model.ts'
 import { isPrefix } from './reads.ts'
 import { show, showList, transactionsOf } from './transactions.ts'
@@ -21,7 +21,7 @@ export type AppendFaultKind =
   | 'phantom'
   /** Two reads of one key are not one the beginning of the other. */
   | 'order'
-  /** A final read lacks what another read has. */
+  /** The last read lacks what an earlier one has seen. */
   | 'shrunk'
 
 export interface AppendFault {
@@ -48,6 +48,7 @@ interface Append {
 interface Read {
   readonly values: readonly string[]
   readonly call: number
+  readonly ret: number
 }
 
 interface KeyRecord {
@@ -124,12 +125,13 @@ function checkKey({ appends, reads }: KeyRecord, report: (kind: AppendFaultKind,
       )
     }
   }
-  const last = reads.reduce<Read | undefined>(
-    (late, read) => (late === undefined || read.call > late.call ? read : late),
-    undefined,
-  )
-  if (isFinal && last !== undefined && last.call > lastReturn && last.values.length < longest.length) {
-    report('shrunk', `the final read is ${showList(last.values)}, and another was ${showList(longest)}`)
+  const last = reads.reduce<Read | undefined>((a, b) => (a === undefined || b.call > a.call ? b : a), undefined)
+  if (isFinal && last !== undefined) {
+    for (const { values, ret } of reads) {
+      if (ret >= last.call || values.length <= last.values.length) continue
+      report('shrunk', `the final read is ${showList(last.values)}, and an earlier one was ${showList(values)}`)
+      break
+    }
   }
   return isFinal
 }
@@ -138,12 +140,11 @@ function ofOperations(history: readonly KeyOperation[]): ReadonlyMap<string, Key
   checkOperations(history)
   const keys = new Map<string, KeyRecord>()
   for (const [position, operation] of history.entries()) {
-    checkKeyOperation(operation, position)
     listModel.check?.(operation, position)
     const { key, op, in: value = '', out, call, ret = Infinity, status } = operation
     const record = recordOf(keys, show(key))
     if (op === 'append') addAppend(record, show(key), { value, status, ret })
-    else if (status === 'ok') record.reads.push({ values: elementsOf(out), call })
+    else if (status === 'ok') record.reads.push({ values: elementsOf(out), call, ret })
   }
   return keys
 }
@@ -154,7 +155,7 @@ function ofTransactions(history: Parameters<typeof transactionsOf>[0]): Readonly
     for (const [name, key, data] of operations) {
       const record = recordOf(keys, show(key))
       if (name === 'append') addAppend(record, show(key), { value: show(data), status, ret })
-      else if (status === 'ok' && data !== null) record.reads.push({ values: data.map(show), call })
+      else if (status === 'ok' && data !== null) record.reads.push({ values: data.map(show), call, ret })
     }
   }
   return keys

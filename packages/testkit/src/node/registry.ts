@@ -3,7 +3,9 @@
 import type { SeedResult } from '../storm/run.ts'
 import { runSeed } from '../storm/run.ts'
 import type { Swarm } from '../storm/swarm.ts'
+import { listAppendWorkload } from '../workload/list-append.ts'
 import { logWorkload } from '../workload/log.ts'
+import { registerWorkload } from '../workload/register.ts'
 import type { WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
 import { fitForDatabases, kvWorkload } from './kv.ts'
@@ -18,6 +20,8 @@ interface RunnableWorkload {
 const WORKLOADS: Readonly<Record<string, RunnableWorkload>> = {
   log: { make: logWorkload },
   kv: { make: kvWorkload, fit: fitForDatabases },
+  register: { make: registerWorkload },
+  'list-append': { make: listAppendWorkload },
 }
 
 type SeedRunner = (seed: number, options: SimArguments, workload: RunnableWorkload) => Promise<SeedResult>
