@@ -3,8 +3,8 @@
 // Always true: what one node has committed at an index, every node that commits that index has; a term has one leader;
 // nothing at or below commit is written again.
 
-import { type Block, type CoreWrite, lastIndexOf, MakoError, type NodeId } from '@mako/engine'
-import { blockText } from './describe.ts'
+import { type Block, type CoreWrite, lastIndexOf, MakoError, type NodeId, originOf, proposedTermOf } from '@mako/engine'
+import { payloadText } from './describe.ts'
 
 export class GoldenLaws {
   readonly #committed: string[] = []
@@ -24,7 +24,7 @@ export class GoldenLaws {
     while (index <= to) {
       const block = blockAt(index)
       if (!block) throw broken(`${node} commits ${to} and has nothing at ${index}`)
-      const text = blockText(block)
+      const text = valueText(block)
       for (let at = block.index; at <= lastIndexOf(block); at++) {
         const known = (this.#committed[at] ??= text)
         if (known !== text) throw broken(`at ${at}, "${text}" is committed on ${node} and "${known}" elsewhere`)
@@ -38,6 +38,13 @@ export class GoldenLaws {
     if (known !== node) throw broken(`term ${term} has two leaders, ${known} and ${node}`)
     this.#leaders.set(term, node)
   }
+}
+
+/** What may be committed only once: everything of a block but the term in which it was accepted last. */
+function valueText(block: Block): string {
+  const { node, incarnation, sequence } = originOf(block)
+  const origin = `${node}, life ${incarnation}, entry ${sequence}`
+  return `${payloadText(block)} (${block.index}..${lastIndexOf(block)}, term ${proposedTermOf(block)}, ${origin})`
 }
 
 function broken(what: string): MakoError {

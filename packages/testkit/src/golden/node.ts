@@ -114,7 +114,7 @@ export class GoldenNode<Message extends { readonly type: string }> {
     const block = encodeBlock({ index: admission.nextIndex, term: admission.term }, origin, entries)
     this.#sequence += payloads.length
     this.#core?.propose(block)
-    this.#finish(`proposes ${blockText(block)}`, true, [])
+    this.#finish(`proposes ${blockText(block, this.#cluster.describe.term)}`, true, [])
     return true
   }
 
@@ -136,7 +136,8 @@ export class GoldenNode<Message extends { readonly type: string }> {
     const read = this.#reads.shift()
     if (!read) return false
     const blocks = answer === 'blocks' ? this.disk.read(read.from, read.maxBytes) : []
-    const found = blocks.length === 0 ? 'nothing' : blocks.map(spanText).join(', ')
+    const found =
+      blocks.length === 0 ? 'nothing' : blocks.map((block) => spanText(block, this.#cluster.describe.term)).join(', ')
     this.step({ type: 'read', request: read.request, blocks }, `has read ${found}`, true)
     return true
   }
@@ -163,7 +164,7 @@ export class GoldenNode<Message extends { readonly type: string }> {
     const lines: EventLine[] = []
     for (const change of output.roles) {
       if (change.role === 'leader') laws.led(this.id, change.term)
-      lines.push({ kind: 'role', text: roleText(change, this.id) })
+      lines.push({ kind: 'role', text: roleText(change, this.id, this.#cluster.describe.term) })
     }
     for (const transfer of output.transfers) lines.push({ kind: 'transfer', text: `transfer ${transfer}` })
     for (const write of output.writes) {
@@ -201,7 +202,8 @@ export class GoldenNode<Message extends { readonly type: string }> {
   }
 
   #text({ number, write }: Output<Message>['writes'][number]): string {
-    if (write.type === 'state') return `write ${number}: state ${this.#cluster.describe.state(write.state)}`
-    return `write ${number}: block ${blockText(write.block)}${write.truncate ? ', truncating' : ''}`
+    const { describe } = this.#cluster
+    if (write.type === 'state') return `write ${number}: state ${describe.state(write.state)}`
+    return `write ${number}: block ${blockText(write.block, describe.term)}${write.truncate ? ', truncating' : ''}`
   }
 }

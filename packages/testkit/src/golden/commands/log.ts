@@ -2,6 +2,7 @@
 
 import type { GoldenCluster } from '../cluster.ts'
 import type { GoldenCommand } from '../command.ts'
+import type { Block } from '@mako/engine'
 import { blockText } from '../describe.ts'
 import type { GoldenNode } from '../node.ts'
 
@@ -10,18 +11,22 @@ export function log<Message extends { readonly type: string }>(
   command: GoldenCommand,
 ): void {
   const id = command.optional('node')
-  for (const node of id === undefined ? cluster.nodes : [cluster.node(id)]) cluster.report.say(logText(node))
+  for (const node of id === undefined ? cluster.nodes : [cluster.node(id)]) cluster.report.say(logText(cluster, node))
 }
 
-function logText<Message extends { readonly type: string }>(node: GoldenNode<Message>): string {
+function logText<Message extends { readonly type: string }>(
+  cluster: GoldenCluster<Message>,
+  node: GoldenNode<Message>,
+): string {
+  const text = (block: Block): string => blockText(block, cluster.describe.term)
   const status = node.core?.status()
   const blocks: string[] = []
-  if (!status) blocks.push(...node.disk.blocks.map(blockText))
+  if (!status) blocks.push(...node.disk.blocks.map(text))
   for (let index = 1; index <= (status?.lastIndex ?? 0); index++) {
     const block = node.blockAt(index)
-    if (block?.index === index) blocks.push(blockText(block))
+    if (block?.index === index) blocks.push(text(block))
   }
-  const text = blocks.length === 0 ? 'empty' : blocks.join(', ')
-  if (!status) return `${node.id} is down: ${text}`
-  return `${node.id} commit ${status.commit}, durable ${status.durableIndex}: ${text}`
+  const all = blocks.length === 0 ? 'empty' : blocks.join(', ')
+  if (!status) return `${node.id} is down: ${all}`
+  return `${node.id} commit ${status.commit}, durable ${status.durableIndex}: ${all}`
 }

@@ -22,12 +22,12 @@ export function propose<Message extends { readonly type: string }>(
       break
     case 'NOT_LEADER':
     case 'LEADER':
-      cluster.report.say(`${node.id} does not lead${hint(admission)}`)
+      cluster.report.say(`${node.id} does not lead${hint(admission, cluster.describe.term)}`)
       break
   }
 }
 
-function hint(admission: Admission): string {
+function hint(admission: Admission, term: (term: number) => string = String): string {
   if (admission.status !== 'NOT_LEADER' || admission.leader === undefined) return ''
-  return `, ${admission.leader} does in term ${admission.term}`
+  return `, ${admission.leader} does in term ${term(admission.term)}`
 }

@@ -12,5 +12,5 @@ export function restart<Message extends { readonly type: string }>(
   if (node.core) throw command.mistake(`${node.id} runs`)
   node.start()
   const status = node.core!.status()
-  node.finishStart(`restarts as ${roleText(status, node.id)}, log up to ${status.lastIndex}`)
+  node.finishStart(`restarts as ${roleText(status, node.id, cluster.describe.term)}, log up to ${status.lastIndex}`)
 }

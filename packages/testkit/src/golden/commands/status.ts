@@ -17,7 +17,7 @@ export function status<Message extends { readonly type: string }>(
     }
     const { commit, lastIndex, durableIndex } = known
     cluster.report.say(
-      `${node.id} ${roleText(known, node.id)}: commit ${commit}, last ${lastIndex}, durable ${durableIndex}`,
+      `${node.id} ${roleText(known, node.id, cluster.describe.term)}: commit ${commit}, last ${lastIndex}, durable ${durableIndex}`,
     )
     if (known.role !== 'leader') continue
     for (const { id: peer, match, next, inflightEntries } of known.peers) {
