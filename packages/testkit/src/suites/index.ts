@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { coreSuite, type CoreSuiteOptions } from './core-suite.ts'
 export { logSuite, type LogPlace, type LogSuiteOptions } from './log-suite.ts'
 export { transportSuite, type TransportNetwork, type TransportSuiteOptions } from './transport-suite.ts'
 
