@@ -108,10 +108,11 @@ export class TraceRecorder {
       this.#keep({ at, node, partition: of, type: 'answer', status, count, ...details })
       return result
     }
-    const { addLog, addLogs, onApply } = engine
-    engine.addLog = (payload, options) => answered(options?.partition, 1, addLog.call(engine, payload, options))
-    engine.addLogs = (payloads, options) =>
-      answered(options?.partition, payloads.length, addLogs.call(engine, payloads, options))
+    const addLog = engine.addLog.bind(engine)
+    const addLogs = engine.addLogs.bind(engine)
+    const onApply = engine.onApply.bind(engine)
+    engine.addLog = (payload, options) => answered(options?.partition, 1, addLog(payload, options))
+    engine.addLogs = (payloads, options) => answered(options?.partition, payloads.length, addLogs(payloads, options))
     engine.onApply = (callbacks, partition) => {
       const watched =
         (by: 'leader' | 'follower', callback: ApplyCallback): ApplyCallback =>
@@ -123,7 +124,7 @@ export class TraceRecorder {
           return callback(entry)
         }
       const { leader, follower } = callbacks
-      onApply.call(engine, { leader: watched('leader', leader), follower: watched('follower', follower) }, partition)
+      onApply({ leader: watched('leader', leader), follower: watched('follower', follower) }, partition)
     }
   }
 

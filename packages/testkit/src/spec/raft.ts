@@ -1,0 +1,645 @@
+// Raft as a predicate: which outputs are allowed after which inputs (Ongaro, "Consensus: Bridging Theory and Practice",
+// 2014, chapters 3, 9.6 and 10.2.1; cited by section). A trace is accepted when every output of every core is allowed.
+//
+// Always true: it is written from the thesis and shares no code with any Raft; it knows all nodes at once, so it
+// checks what is said against what is so (a follower that reports a match has the leader's log up to there), and for
+// each claim also that its node could know. When something happens is free: elections may begin with any tick,
+// messages may be late, lost or repeated, and an output may answer several inputs.
+
+import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
+import { isOutput, type OutputEvent, type Trace, type TraceEvent } from '../trace/event.ts'
+import { logOf, SpecLog, type Place } from './log.ts'
+import { hardStateOf, raftMessage, type Election, type HardState, type RaftTraceMessage } from './raft-message.ts'
+import type { Verdict } from './verdict.ts'
+
+type Start = Extract<TraceEvent, { type: 'start' }>
+type Write = Extract<OutputEvent, { type: 'write' }>
+type Send = Extract<OutputEvent, { type: 'send' }>
+type RoleEvent = Extract<OutputEvent, { type: 'role' }>
+type Commit = Extract<OutputEvent, { type: 'commit' }>
+type Message<Type> = Extract<RaftTraceMessage, { type: Type }>
+
+/** What a node keeps over crashes: what is durable, and what was put out since and may be kept from its beginning. */
+interface Disk {
+  readonly log: SpecLog
+  state: HardState
+  unwritten: Write[]
+}
+
+/** What a node was told by the leader of a term: how far it may compare logs, and what is committed. */
+interface Told {
+  upTo: number
+  commit: number
+}
+
+/** The inputs of one turn: since the last output. */
+interface Turn {
+  readonly messages: { readonly from: NodeId; readonly message: RaftTraceMessage }[]
+  readonly proposed: BlockSpan[]
+  /** A tick or a wish to campaign. */
+  mayCampaign: boolean
+}
+
+/** One life of one node in one partition. */
+interface Life {
+  readonly node: NodeId
+  readonly quorum: number
+  log: SpecLog
+  state: HardState
+  commit: number
+  /** Writes put out, and those of them that are durable. */
+  issued: number
+  durable: number
+  /** By term of this life: the write that made the term durable, and the vote in it with its write. */
+  readonly termWrites: Map<number, number>
+  readonly votes: Map<number, { readonly candidate: NodeId; readonly write: number }>
+  readonly told: Map<number, Told>
+  /** By term that this node campaigned in or led: votes and pre-votes given to it, and the matches reported to it. */
+  readonly granted: Map<number, Set<NodeId>>
+  readonly preGranted: Map<number, Set<NodeId>>
+  readonly matches: Map<number, Map<NodeId, number>>
+  turn: Turn
+}
+
+/** One partition, over all nodes. */
+interface Group {
+  readonly disks: Map<NodeId, Disk>
+  readonly lives: Map<NodeId, Life>
+  /** By term: who leads it, and its log in that term, which only grows (3.6.3). */
+  readonly leaders: Map<number, { readonly node: NodeId; readonly log: SpecLog }>
+  /** What was ever committed. */
+  committed: SpecLog
+}
+
+/** What an output passes through, in order: the terms, and the logs (a truncation begins a new one). */
+interface Path {
+  readonly terms: Set<number>
+  readonly logs: SpecLog[]
+  readonly ends: Place[]
+}
+
+class Refusal extends Error {
+  readonly rule: string
+
+  constructor(rule: string, message: string) {
+    super(message)
+    this.rule = rule
+  }
+}
+
+/** Accepts the trace of a Raft cluster, or names the first output that no rule allows. */
+export function validateRaftTrace(trace: Trace): Verdict {
+  const { events, dropped } = trace
+  if (dropped > 0) return { ok: false, step: 0, rule: 'whole-trace', message: `${dropped} events are missing` }
+  const groups = new Map<number, Group>()
+  let step = 0
+  try {
+    while (step < events.length) {
+      const event = events[step]!
+      if (isOutput(event)) {
+        // An output is a run of events of one core.
+        const first = step
+        while (step + 1 < events.length && continues(event, events[step + 1]!)) step++
+        const run = events.slice(first, step + 1) as OutputEvent[]
+        carryOut(groupOf(groups, event.partition), event.node, run)
+      } else takeIn(groups, event)
+      step++
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const event = events[step]!
+    const where = 'partition' in event ? `${event.node}, partition ${event.partition}` : 'the world'
+    return { ok: false, step, rule: error.rule, message: `${where}, at ${event.at} ms: ${error.message}` }
+  }
+  return { ok: true, steps: events.length }
+}
+
+function continues(event: OutputEvent, next: TraceEvent): boolean {
+  return isOutput(next) && next.node === event.node && next.partition === event.partition
+}
+
+function groupOf(groups: Map<number, Group>, partition: number): Group {
+  let group = groups.get(partition)
+  if (group === undefined) {
+    group = { disks: new Map(), lives: new Map(), leaders: new Map(), committed: new SpecLog() }
+    groups.set(partition, group)
+  }
+  return group
+}
+
+function lifeOf(group: Group, node: NodeId): Life {
+  const life = group.lives.get(node)
+  check(life !== undefined, 'alive', 'a node acts that does not run')
+  return life
+}
+
+function check(holds: boolean, rule: string, message: string): asserts holds {
+  if (!holds) throw new Refusal(rule, message)
+}
+
+// ------------------------------------------------------------------------------------------------------------ inputs
+
+function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEvent>): void {
+  switch (event.type) {
+    case 'start':
+      start(groupOf(groups, event.partition), event)
+      return
+    case 'deliver': {
+      const message = raftMessage(event.message)
+      check(message !== undefined, 'message', `${event.message.type} is no message of Raft`)
+      hear(lifeOf(groupOf(groups, event.partition), event.node), event.from, message)
+      return
+    }
+    case 'durable':
+      settle(groupOf(groups, event.partition), event.node, event.write)
+      return
+    case 'tick':
+    case 'campaign':
+      lifeOf(groupOf(groups, event.partition), event.node).turn.mayCampaign = true
+      return
+    case 'propose':
+      lifeOf(groupOf(groups, event.partition), event.node).turn.proposed.push(event.block)
+      return
+    case 'crash':
+      for (const group of groups.values()) group.lives.delete(event.node)
+      return
+    case 'fault':
+      if (event.kind === 'wiped-disk' && event.node !== undefined) {
+        for (const group of groups.values()) group.disks.delete(event.node)
+      }
+      return
+    case 'read-done':
+    case 'peer-died':
+    case 'hand-over':
+    case 'release':
+    case 'apply':
+    case 'answer':
+    case 'pause':
+    case 'resume':
+    case 'cut':
+    case 'join':
+    case 'heal':
+      return
+  }
+}
+
+/** A node begins with what its disk has: all that was durable, and perhaps some of the writes that were on their way. */
+function start(group: Group, event: Start): void {
+  const { node, members } = event
+  const log = logOf(event.blocks)
+  const state = hardStateOf(event.state)
+  check(log !== undefined && state !== undefined, 'recovery', 'what the disk has kept is no state of Raft')
+  const disk = diskOf(group, node)
+  const isKept = (): boolean =>
+    disk.state.term === state.term &&
+    disk.state.votedFor === state.votedFor &&
+    disk.log.lastIndex === log.lastIndex &&
+    disk.log.agrees(log, log.lastIndex)
+  let kept = isKept()
+  for (const write of disk.unwritten) {
+    if (kept) break
+    store(disk, write)
+    kept = isKept()
+  }
+  disk.unwritten = []
+  check(kept, 'recovery', `the disk has term ${state.term} and ${log.lastIndex} entries, which is not what was written`)
+  group.lives.set(node, {
+    node,
+    quorum: Math.floor(members.length / 2) + 1,
+    log,
+    state,
+    commit: 0,
+    issued: 0,
+    durable: 0,
+    termWrites: new Map([[state.term, 0]]),
+    votes: new Map(state.votedFor === null ? [] : [[state.term, { candidate: state.votedFor, write: 0 }]]),
+    told: new Map(),
+    granted: new Map(),
+    preGranted: new Map(),
+    matches: new Map(),
+    turn: newTurn(),
+  })
+}
+
+function diskOf(group: Group, node: NodeId): Disk {
+  let disk = group.disks.get(node)
+  if (disk === undefined) {
+    disk = { log: new SpecLog(), state: { term: 0, votedFor: null }, unwritten: [] }
+    group.disks.set(node, disk)
+  }
+  return disk
+}
+
+function store(disk: Disk, write: Write): void {
+  if (write.what === 'block') disk.log.put(write.block, 0)
+  else disk.state = hardStateOf(write.state) ?? disk.state
+}
+
+function settle(group: Group, node: NodeId, write: number): void {
+  const life = lifeOf(group, node)
+  check(write <= life.issued, 'durable', `write ${write} is durable and was never put out`)
+  const disk = diskOf(group, node)
+  while (disk.unwritten.length > 0 && disk.unwritten[0]!.write <= write) store(disk, disk.unwritten.shift()!)
+  life.durable = Math.max(life.durable, write)
+}
+
+/** Notes what a node can know from now on. */
+function hear(life: Life, from: NodeId, message: RaftTraceMessage): void {
+  life.turn.messages.push({ from, message })
+  switch (message.type) {
+    case 'append':
+      hearLeader(life, message.term, lastIndexOf(message.blocks.at(-1)!), message.commit)
+      return
+    case 'heartbeat':
+      hearLeader(life, message.term, message.probe?.index ?? 0, message.commit)
+      return
+    case 'append-reply': {
+      const matches = entry(life.matches, message.term, () => new Map<NodeId, number>())
+      matches.set(from, Math.max(matches.get(from) ?? 0, message.match))
+      return
+    }
+    case 'vote-reply': {
+      const votes = message.election === 'pre-vote' ? life.preGranted : life.granted
+      if (message.granted) entry(votes, message.requestedTerm, () => new Set<NodeId>()).add(from)
+      return
+    }
+    case 'vote-request':
+    case 'timeout-now':
+      return
+  }
+}
+
+function hearLeader(life: Life, term: number, upTo: number, commit: number): void {
+  const told = entry(life.told, term, (): Told => ({ upTo: 0, commit: 0 }))
+  told.upTo = Math.max(told.upTo, upTo)
+  told.commit = Math.max(told.commit, commit)
+}
+
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}
+
+function newTurn(): Turn {
+  return { messages: [], proposed: [], mayCampaign: false }
+}
+
+// ----------------------------------------------------------------------------------------------------------- outputs
+
+function carryOut(group: Group, node: NodeId, run: readonly OutputEvent[]): void {
+  const life = lifeOf(group, node)
+  const path: Path = { terms: new Set([life.state.term]), logs: [life.log], ends: [life.log.last] }
+  const roles = run.filter((event) => event.type === 'role')
+  for (const event of run) if (event.type === 'write') write(group, life, path, roles, event)
+  for (const event of roles) changeRole(group, life, path, event)
+  for (const event of run) {
+    if (event.type === 'send') send(group, life, path, event, run)
+    else if (event.type === 'commit') commit(group, life, path, event)
+  }
+  life.turn = newTurn()
+}
+
+function write(group: Group, life: Life, path: Path, roles: readonly RoleEvent[], event: Write): void {
+  check(event.write === life.issued + 1, 'write-order', `write ${event.write} follows write ${life.issued}`)
+  life.issued = event.write
+  if (event.what === 'state') {
+    const state = hardStateOf(event.state)
+    check(state !== undefined && event.state !== null, 'state', 'a hard state says nothing')
+    // A node that led and has already been deposed in the same turn: its log in that term ends here.
+    const { term } = life.state
+    if (state.term > term && roles.some((each) => each.role === 'leader' && each.term === term)) lead(group, life, term)
+    writeState(life, path, state, event.write)
+  } else writeBlock(group, life, path, roles, event)
+  diskOf(group, life.node).unwritten.push(event)
+}
+
+/** Term and vote (3.4): the term only grows, and one vote is given in it, to a candidate whose log is up to date. */
+function writeState(life: Life, path: Path, state: HardState, write: number): void {
+  const { term, votedFor } = life.state
+  check(state.term >= term, 'term-grows', `the term falls from ${term} to ${state.term}`)
+  const isNew = state.term > term
+  if (!isNew) {
+    const isSame = votedFor === null || votedFor === state.votedFor
+    check(isSame, 'one-vote', `votes for ${state.votedFor} in term ${term}, after ${votedFor}`)
+  }
+  const isOwn = state.votedFor === life.node && isNew
+  if (isNew) {
+    // A term is heard of (3.3) or begun: then it is one more than the last one, which may have been heard of just now.
+    const begun = state.term - 1
+    const isAllowed = isOwn ? begun === term || hasHeard(life, begun) : hasHeard(life, state.term)
+    check(isAllowed, 'term-source', `goes from term ${term} to ${state.term}, of which nobody has told`)
+  }
+  if (isOwn) check(mayCampaign(life, state.term), 'campaign', `begins term ${state.term} without a reason`)
+  else if (state.votedFor !== null && (isNew || votedFor === null)) {
+    const requests = requestsOf(life, state.votedFor, state.term, (election) => election !== 'pre-vote')
+    check(requests.length > 0, 'vote-asked', `votes for ${state.votedFor}, who has not asked`)
+    const own = life.log.last
+    const isFit = requests.some(({ last }) => isUpToDate(last, own))
+    const theirs = show(requests[0]!.last)
+    check(isFit, 'vote-up-to-date', `votes for a log to ${theirs}, its own goes to ${show(own)}`)
+  }
+  life.state = state
+  path.terms.add(state.term)
+  if (isNew) life.termWrites.set(state.term, write)
+  if (state.votedFor !== null && (isNew || votedFor === null)) {
+    life.votes.set(state.term, { candidate: state.votedFor, write })
+  }
+}
+
+/** True when a message of this turn says that this term is begun; a pre-vote does not (9.6). */
+function hasHeard(life: Life, term: number): boolean {
+  return life.turn.messages.some(
+    ({ message }) =>
+      message.term === term &&
+      !(message.type === 'vote-request' && message.election === 'pre-vote') &&
+      !(message.type === 'vote-reply' && message.granted),
+  )
+}
+
+/** The requests for a vote in this term that a candidate has made in this turn. */
+function requestsOf(
+  life: Life,
+  candidate: NodeId,
+  term: number,
+  isAskedIn: (election: Election) => boolean,
+): Message<'vote-request'>[] {
+  return life.turn.messages
+    .filter(({ from }) => from === candidate)
+    .map(({ message }) => message)
+    .filter((message) => message.type === 'vote-request')
+    .filter((message) => message.term === term && isAskedIn(message.election))
+}
+
+function mayCampaign(life: Life, term: number): boolean {
+  const { turn, quorum } = life
+  if (turn.mayCampaign) return true
+  if (turn.messages.some(({ message }) => message.type === 'timeout-now' && message.term === term - 1)) return true
+  return (life.preGranted.get(term)?.size ?? 0) + 1 >= quorum
+}
+
+/** A leader appends what was proposed (3.6.3); a follower what its leader has sent, behind what both have (3.5). */
+function writeBlock(
+  group: Group,
+  life: Life,
+  path: Path,
+  roles: readonly RoleEvent[],
+  event: Extract<Write, { what: 'block' }>,
+): void {
+  const { block, truncate } = event
+  const { term } = life.state
+  const { log } = life
+  const at = show(block)
+  check(block.term <= term, 'term-before-block', `writes ${at} in term ${term}`)
+  check(block.index <= log.lastIndex + 1, 'no-hole', `writes ${at} behind ${show(log.last)}`)
+  check(block.index > life.commit, 'commit-kept', `rewrites ${at}, ${life.commit} is committed`)
+  check(block.term >= (log.termAt(block.index - 1) ?? 0), 'log-terms', `writes ${at} behind a later term`)
+  const leads =
+    group.leaders.get(term)?.node === life.node || roles.some((each) => each.role === 'leader' && each.term === term)
+  if (leads) {
+    check(!truncate && block.index === log.lastIndex + 1, 'leader-appends-only', `leads and rewrites ${at}`)
+    const isProposed = life.turn.proposed.some((each) => each.index === block.index && each.count === block.count)
+    const isFirst = block.count === 1 && log.last.term < term
+    check(block.term === term && (isProposed || isFirst), 'append-asked', `leads term ${term} and makes up ${at}`)
+  } else {
+    const sources = life.turn.messages
+      .map(({ message }) => message)
+      .filter((message): message is Message<'append'> => message.type === 'append' && message.term === term)
+      .filter(({ blocks }) => blocks.some((each) => each.index === block.index && each.term === block.term))
+    check(sources.length > 0, 'append-asked', `writes ${at}, which no leader of term ${term} has sent`)
+    const fits = sources.some(
+      ({ previous, blocks }) =>
+        log.has(previous) && blocks.every((each) => each.index >= block.index || log.holds(each)),
+    )
+    check(fits, 'append-matches', `writes ${at} behind what does not match the leader's log`)
+    const present = log.termAt(block.index)
+    check(truncate === (present !== undefined), 'truncate-conflict', `writes ${at} over what is there without a word`)
+    check(present !== block.term, 'truncate-conflict', `truncates at ${at}, where nothing differs`)
+  }
+  if (block.index <= log.lastIndex) {
+    life.log = log.copy()
+    path.logs.push(life.log)
+  }
+  life.log.put(block, event.write)
+  path.ends.push(life.log.last)
+  const led = group.leaders.get(term)
+  if (led?.node === life.node) led.log.put(block, event.write)
+}
+
+/** Votes of a majority make a leader, the only one of its term (3.4). */
+function changeRole(group: Group, life: Life, path: Path, event: RoleEvent): void {
+  const { role, term, leader } = event
+  check(path.terms.has(term), 'role-term', `is ${role} of term ${term}, which it is not in`)
+  const vote = life.votes.get(term)
+  if (role === 'candidate') check(vote?.candidate === life.node, 'candidate-vote', `campaigns without its own vote`)
+  if (role === 'leader') {
+    const ownVote = vote?.candidate === life.node && vote.write <= life.durable ? 1 : 0
+    const votes = ownVote + (life.granted.get(term)?.size ?? 0)
+    check(votes >= life.quorum, 'elected', `leads term ${term} with ${votes} of ${life.quorum} votes`)
+    const other = group.leaders.get(term)?.node ?? life.node
+    check(other === life.node, 'one-leader', `leads term ${term}, as ${other} does`)
+    lead(group, life, term)
+  } else if (leader !== null) {
+    check(leader === group.leaders.get(term)?.node, 'known-leader', `follows ${leader}, who does not lead term ${term}`)
+  }
+}
+
+function lead(group: Group, life: Life, term: number): void {
+  if (!group.leaders.has(term)) group.leaders.set(term, { node: life.node, log: life.log.copy() })
+}
+
+// ---------------------------------------------------------------------------------------------------------- messages
+
+function send(group: Group, life: Life, path: Path, event: Send, run: readonly OutputEvent[]): void {
+  const { to, after } = event
+  const message = raftMessage(event.message)
+  check(message !== undefined, 'message', `${event.message.type} is no message of Raft`)
+  const { term } = message
+  const isDurable = (write: number | undefined): boolean =>
+    write !== undefined && write <= Math.max(after, life.durable)
+  if (message.type === 'vote-request' && message.election === 'pre-vote') {
+    check(path.terms.has(term - 1), 'pre-vote-term', `asks for pre-votes in term ${term}`)
+    check(isEnd(path, message.last), 'own-log', `claims a log to ${show(message.last)}`)
+    return
+  }
+  check(path.terms.has(term), 'own-term', `speaks in term ${term}, which it is not in`)
+  // What is told is kept over a crash (3.8).
+  check(isDurable(life.termWrites.get(term)), 'term-durable', `tells of term ${term} before it is durable`)
+  switch (message.type) {
+    case 'vote-request': {
+      const vote = life.votes.get(term)
+      check(
+        vote?.candidate === life.node && isDurable(vote.write),
+        'candidate-vote',
+        `asks before its own vote is kept`,
+      )
+      check(isEnd(path, message.last), 'own-log', `claims a log to ${show(message.last)}`)
+      const isTold = life.turn.messages.some((each) => each.message.type === 'timeout-now')
+      check(message.election !== 'transfer' || isTold, 'transfer-asked', `says that a leader wants its election`)
+      return
+    }
+    case 'vote-reply':
+      sendVote(life, path, to, message, isDurable)
+      return
+    case 'append-reply':
+      sendMatch(group, life, path, to, message, isDurable)
+      return
+    case 'append':
+    case 'heartbeat':
+    case 'timeout-now':
+      sendAsLeader(group, life, path, to, message, run)
+      return
+  }
+}
+
+function sendVote(
+  life: Life,
+  path: Path,
+  to: NodeId,
+  message: Message<'vote-reply'>,
+  isDurable: (write: number | undefined) => boolean,
+): void {
+  const { election, requestedTerm, granted } = message
+  const requests = requestsOf(life, to, requestedTerm, (each) => each === election)
+  check(requests.length > 0, 'reply-asked', `answers a request for votes that was not made`)
+  if (!granted) return
+  if (election === 'pre-vote') {
+    const isFit = requests.some(({ last }) => path.ends.some((end) => isUpToDate(last, end)))
+    check(isFit, 'vote-up-to-date', `gives a pre-vote to a log to ${show(requests[0]!.last)}`)
+    return
+  }
+  const vote = life.votes.get(requestedTerm)
+  check(vote?.candidate === to, 'one-vote', `gives ${to} a vote in term ${requestedTerm} that it has not noted`)
+  check(isDurable(vote.write), 'vote-durable', `gives ${to} a vote that is not durable`)
+}
+
+/** A follower reports what agrees with its leader's log, and of that only what is durable (3.5, 3.8). */
+function sendMatch(
+  group: Group,
+  life: Life,
+  path: Path,
+  to: NodeId,
+  message: Message<'append-reply'>,
+  isDurable: (write: number | undefined) => boolean,
+): void {
+  const { term, match, received, hint } = message
+  const isAsked = life.turn.messages.some(
+    ({ from, message: each }) => from === to && (each.type === 'append' || each.type === 'heartbeat'),
+  )
+  check(isAsked, 'reply-asked', `answers what ${to} has not asked`)
+  check(match <= received, 'match-received', `matches ${match} and has received ${received}`)
+  if (received > 0) {
+    const led = group.leaders.get(term)
+    check(led?.node === to, 'known-leader', `reports to ${to}, who does not lead term ${term}`)
+    const told = life.told.get(term)?.upTo ?? 0
+    check(received <= told, 'match-told', `matches ${received}, compared was at most ${told}`)
+    const agreeing = path.logs.filter((log) => log.agrees(led.log, received))
+    check(agreeing.length > 0, 'match-agrees', `says that it agrees with ${to} to ${received}, which is not so`)
+    const isKept = agreeing.some((log) => isDurable(log.writeOf(match)))
+    check(isKept, 'match-durable', `reports ${match}, which is not durable`)
+  }
+  if (hint !== undefined) {
+    const { asked, found } = hint
+    const isSo = found.index <= asked && path.logs.some((log) => log.has(found))
+    check(isSo, 'own-log', `claims to have ${show(found)} for ${asked}`)
+  }
+}
+
+function sendAsLeader(
+  group: Group,
+  life: Life,
+  path: Path,
+  to: NodeId,
+  message: Message<'append' | 'heartbeat' | 'timeout-now'>,
+  run: readonly OutputEvent[],
+): void {
+  const { term } = message
+  const led = group.leaders.get(term)
+  check(led?.node === life.node, 'only-leader', `sends ${message.type} of term ${term}, which it does not lead`)
+  const { log } = led
+  if (message.type === 'timeout-now') {
+    // A transfer waits until the target has everything (3.10).
+    const match = life.matches.get(term)?.get(to) ?? 0
+    const isReady = path.ends.some((end) => match >= end.index)
+    check(isReady, 'transfer-ready', `hands over to ${to}, who has ${match} of ${log.lastIndex}`)
+    return
+  }
+  const newCommit = run.find((event) => event.type === 'commit')?.index ?? life.commit
+  check(message.commit <= newCommit, 'commit-told', `tells of commit ${message.commit}, its own is ${newCommit}`)
+  if (message.type === 'heartbeat') {
+    const { probe } = message
+    check(
+      probe === undefined || log.has(probe),
+      'own-log',
+      `asks about ${probe && show(probe)}, which it does not have`,
+    )
+    return
+  }
+  check(log.has(message.previous), 'own-log', `appends behind ${show(message.previous)}, which it does not have`)
+  let next = message.previous.index + 1
+  for (const block of message.blocks) {
+    check(block.index === next && log.holds(block), 'own-log', `sends ${show(block)}, which it does not have`)
+    next = lastIndexOf(block) + 1
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------ commit
+
+/**
+ * A leader commits what is of its own term and durable on a majority (3.6.2), a follower what its leader has committed,
+ * as far as their logs agree (3.5).
+ */
+function commit(group: Group, life: Life, path: Path, event: Commit): void {
+  const { index } = event
+  const { log } = life
+  check(index > life.commit, 'commit-grows', `commit falls from ${life.commit} to ${index}`)
+  check(index <= log.lastIndex, 'commit-in-log', `commits ${index} of ${log.lastIndex}`)
+  const refusals = [...path.terms].map((term) => refusalOf(group, life, term, index))
+  const refusal = refusals.at(-1)
+  if (refusal !== undefined && !refusals.includes(undefined)) throw refusal
+  const { committed } = group
+  const both = Math.min(index, committed.lastIndex)
+  check(committed.agrees(log, both), 'one-history', `commits ${index} over another history`)
+  if (index > committed.lastIndex) {
+    group.committed = log.copy(true)
+    group.committed.truncate(index + 1)
+  }
+  life.commit = index
+}
+
+function refusalOf(group: Group, life: Life, term: number, index: number): Refusal | undefined {
+  const { log } = life
+  const led = group.leaders.get(term)
+  if (led?.node === life.node) {
+    if (log.termAt(index) !== term) {
+      return new Refusal('commit-own-term', `leads term ${term} and commits ${index} of term ${log.termAt(index)}`)
+    }
+    let holders = log.writeOf(index) <= life.durable ? 1 : 0
+    for (const match of life.matches.get(term)?.values() ?? []) if (match >= index) holders++
+    if (holders >= life.quorum) return undefined
+    return new Refusal('commit-majority', `commits ${index}, durable on ${holders} of ${life.quorum} nodes`)
+  }
+  const told = life.told.get(term)
+  if (led === undefined || told === undefined || told.commit < index) {
+    return new Refusal('commit-told', `commits ${index}, told was ${told?.commit ?? 0} in term ${term}`)
+  }
+  if (told.upTo >= index && log.agrees(led.log, index)) return undefined
+  return new Refusal('commit-verified', `commits ${index}, which it has not compared with the leader of term ${term}`)
+}
+
+/** The later term wins; in the same term, the longer log (3.6.1). */
+function isUpToDate(last: Place, own: Place): boolean {
+  return last.term > own.term || (last.term === own.term && last.index >= own.index)
+}
+
+function isEnd(path: Path, place: Place): boolean {
+  return path.ends.some((end) => end.index === place.index && end.term === place.term)
+}
+
+function show(place: Place | BlockSpan): string {
+  const end = 'count' in place && place.count > 1 ? `..${lastIndexOf(place)}` : ''
+  return `${place.index}${end}@${place.term}`
+}
