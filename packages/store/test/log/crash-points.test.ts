@@ -7,6 +7,7 @@
 
 import { below, seededRandom } from '@mako/engine'
 import { describe, expect, test } from 'vitest'
+import type { LogFile, LogFiles } from '../../src/log/index.ts'
 import { type FilesHost, type PowerCut, SimFiles } from '../../../testkit/src/node/sim-files.ts'
 import {
   allowedAfter,
@@ -35,7 +36,12 @@ interface Point {
 }
 
 /** Runs the script once and shows every point of it, while the run stands still. */
-async function eachPoint(script: Script, seed: number, visit: (point: Point) => Promise<void>): Promise<number> {
+async function eachPoint(
+  script: Script,
+  seed: number,
+  visit: (point: Point) => Promise<void>,
+  lie: (files: LogFiles) => LogFiles = (files) => files,
+): Promise<number> {
   const random = seededRandom(seed)
   const files = new SimFiles(random)
   const points: Point[] = []
@@ -51,9 +57,11 @@ async function eachPoint(script: Script, seed: number, visit: (point: Point) => 
   const state = { isDone: false }
   const run = runScript(
     script,
-    () => openOn(files, host),
+    () => openOn(files, host, { files: lie(files.open(host)) }),
     (count) => (appends = count),
   ).finally(() => (state.isDone = true))
+  // Its error is thrown at the end; until then the points that were seen are visited.
+  run.catch(() => undefined)
   for (;;) {
     await new Promise(setImmediate)
     for (const point of points.splice(0)) await visit(point)
@@ -147,6 +155,27 @@ test('a seal that only the cache had is written again before anything relies on 
   await again.log.close()
 })
 
+/** File systems that lie, to see that the sweep finds it. */
+const LIES: readonly (readonly [name: string, (files: LogFiles) => LogFiles])[] = [
+  ['names are not flushed', (files) => ({ ...files, syncDirectory: () => Promise.resolve() })],
+  [
+    'a write is answered before it is flushed',
+    (files) => ({
+      ...files,
+      open: async (path, mode) => {
+        const file = await files.open(path, mode)
+        const write: LogFile['write'] = (parts, position, done) => {
+          file.write(parts, position, () => undefined)
+          queueMicrotask(() => {
+            done(null)
+          })
+        }
+        return { ...file, write }
+      },
+    }),
+  ],
+]
+
 describe('a stop at every call of the file system', () => {
   const script = makeScript(STEPS, 1)
 
@@ -161,6 +190,15 @@ describe('a stop at every call of the file system', () => {
     const { content, log } = await recoverWhole(files)
     expect(content).toBe(script.last)
     await log.close()
+  })
+
+  test.each(LIES)('catches a file system that lies: %s', async (_name, lie) => {
+    const errors: unknown[] = []
+    const tryOne = async (point: Point): Promise<void> => {
+      await check(script, point, 'lost').catch((error: unknown) => errors.push(error))
+    }
+    await eachPoint(script, 2, tryOne, lie)
+    expect(errors.length).toBeGreaterThan(0)
   })
 
   test('loses nothing that was acknowledged and shows nothing that was not written', { timeout: 600_000 }, async () => {

@@ -38,7 +38,12 @@ export const AT_ONCE: FilesHost = {
 /** Opens the log of one life of a process on these files. */
 export function openOn(files: SimFiles, host: FilesHost = AT_ONCE, options: FileLogOptions = {}): Promise<LogStore> {
   const random = seededRandom(files.calls + 1)
-  return openFileLog('/log', { files: files.open(host), segmentBytes: SEGMENT_BYTES, random, ...options })
+  return openFileLog('/log', {
+    files: options.files ?? files.open(host),
+    segmentBytes: SEGMENT_BYTES,
+    random,
+    ...options,
+  })
 }
 
 export type Step =
