@@ -315,6 +315,7 @@ export class SimCluster<Message> {
     const { disk, engine } = this.#node(id)
     if (engine !== undefined) throw new RangeError(`Node ${id} runs: its disk cannot be replaced.`)
     disk.wipe()
+    this.#options.trace?.note({ type: 'fault', node: id, kind: 'wiped-disk' })
     for (const partition of this.partitions) {
       const { disks, toldTerm, votes } = this.book.partition(partition)
       disks.set(id, new LogImage())
