@@ -6,8 +6,11 @@
  */
 
 export { coreSuite, type CoreSuiteOptions } from './core-suite.ts'
+export { engineSuite, type EngineSuiteOptions } from './engine-suite.ts'
+export type { EngineWorld } from './engine-cluster.ts'
 export { logSuite, type LogPlace, type LogSuiteOptions } from './log-suite.ts'
 export { transportSuite, type TransportNetwork, type TransportSuiteOptions } from './transport-suite.ts'
 
 // What all suites share.
+export { virtualTime } from './virtual.ts'
 export { type Expectation, type Skip, type SuiteOptions, type TestRunner, type TestTime } from './runner.ts'
