@@ -1,8 +1,8 @@
 // Isolation of transactions: whether a history of transactions on lists has an order, and if not, which cycle forbids it
 // (Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from Experimental Observations", 2020).
 //
-// Always true: an anomaly that is reported is one in every order in which the transactions can have happened. Where all
-// reads of a key agree, the check is also complete for snapshot isolation and above: what is valid has an order.
+// Always true: an anomaly that is reported is one in every order in which the transactions can have happened. The check
+// is also complete: a history that is valid has such an order (for snapshot isolation: where every append was read).
 
 import { MakoError } from '@mako/engine'
 import { forbiddenBy, LEVELS, type Anomaly, type AnomalyKind, type IsolationLevel } from './anomaly.ts'

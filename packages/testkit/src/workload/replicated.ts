@@ -94,7 +94,7 @@ export class ReplicatedMachine<State, Command, Result> {
     }
     if (index > replica.index) {
       replica.index = index
-      replica.result = this.#machine.apply(replica.state, decode<Command>(payload))
+      replica.result = this.#machine.apply(replica.state, decode(payload) as Command)
     }
     const callbacks = this.#active ? this.#callbacks : this.#kindly
     // Only the leader's callers are told the result.
@@ -252,8 +252,8 @@ export class ReplicatedMachine<State, Command, Result> {
   }
 
   #replica(process: SimProcess, partition: number): Replica<State, Result> {
-    let partitions = this.#replicas.get(process)
-    if (partitions === undefined) this.#replicas.set(process, (partitions = new Map()))
+    const partitions = this.#replicas.get(process) ?? new Map<number, Replica<State, Result>>()
+    this.#replicas.set(process, partitions)
     let replica = partitions.get(partition)
     if (replica === undefined) {
       replica = { state: this.#machine.init(), index: 0, result: undefined }
@@ -271,6 +271,6 @@ function encode(command: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(command))
 }
 
-function decode<Command>(payload: Uint8Array): Command {
-  return JSON.parse(new TextDecoder().decode(payload)) as Command
+function decode(payload: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(payload))
 }
