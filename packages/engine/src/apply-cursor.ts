@@ -52,9 +52,8 @@ export class ApplyCursor {
   /** The block under the cursor, decoded. */
   #entries: Entry[] = []
   #offset = 0
-  /** Whether the block under the cursor was proposed by this very process, and whether someone waits for its answers. */
+  /** Whether the block under the cursor was proposed by this very process: then someone waits for its answers. */
   #own = false
-  #awaited = false
   #lastTerm = 0
   #entriesPerLook = 1
 
@@ -164,7 +163,10 @@ export class ApplyCursor {
     try {
       const origin = originOf(block)
       const { nodeId, incarnation } = this.#options
-      this.#own = origin.node === nodeId && origin.incarnation === incarnation && origin.sequence > 0
+      const mayBeOwn = origin.node === nodeId && origin.incarnation === incarnation && origin.sequence > 0
+      // The numbers of lives begin anew on a disk that was replaced, so they are no proof: what this very process has
+      // proposed still waits for its answers here.
+      this.#own = this.#options.proposals.beginApply(index, term) && mayBeOwn
       this.#entries = entriesOf(block, this.#options.partition)
     } catch (error) {
       this.#fail(index, toMakoError(error, `Entry ${index} of partition ${this.#options.partition} cannot be decoded.`))
@@ -172,7 +174,6 @@ export class ApplyCursor {
     }
     this.#offset = 0
     this.#lastTerm = term
-    this.#awaited = this.#options.proposals.beginApply(index, term) && this.#own
     return true
   }
 
@@ -243,7 +244,7 @@ export class ApplyCursor {
   #finish(value: unknown): void {
     const offset = this.#offset++
     this.#applied++
-    if (this.#awaited) this.#options.proposals.applied(offset, value)
+    if (this.#own) this.#options.proposals.applied(offset, value)
   }
 
   #failCallback(entry: Entry, error: unknown): void {

@@ -145,6 +145,16 @@ describe('outcomes', () => {
     expect(seen).toEqual(['leader 0/1 mine'])
   })
 
+  it('goes to the follower callback when an earlier life with the same number proposed it, as after a replaced disk', async () => {
+    const { core, clock, seen } = await bench()
+    core().follow(3, 'b')
+    // The log store is new, so this life is the first again; the entry is of the first life on the former disk.
+    core().put(blockOf(1, 1, ['of the former disk'], 'a'))
+    core().commit(1)
+    await clock.advance(10)
+    expect(seen).toEqual(['follower 0/1 of the former disk'])
+  })
+
   it('tell an index that was accepted twice by the same process apart', async () => {
     const { engine, clock, core } = await leading()
     core().autoCommit = false

@@ -238,6 +238,11 @@ class Script {
     return this
   }
 
+  propose(block: Block): this {
+    this.#core.propose(block)
+    return this
+  }
+
   write(written: Block, truncate = true): CoreWrite {
     this.#written.push(written)
     return { number: ++this.#writes, write: { type: 'block', block: written, truncate } }
@@ -352,9 +357,11 @@ describe('the watch', () => {
     }
   })
 
-  const applied = (): Script => {
+  /** What is proposed by this life, and applied; without `own`, by an earlier life with the same number. */
+  const applied = (own = true): Script => {
     const script = new Script()
     const blocks = [noop(1, 1), block(2, 1, 5, 6)]
+    if (own) script.propose(blocks[1]!)
     script.output({ writes: blocks.map((each) => script.write(each)) }).durable(...blocks)
     return script.output({ commit: 3 })
   }
@@ -388,6 +395,9 @@ describe('the watch', () => {
     const wrong = applied()
     wrong.watch.applying(first!, 'follower')
     expect(wrong.law).toBe('callback-by-origin')
+    const ofAnotherLife = applied(false)
+    ofAnotherLife.watch.applying(first!, 'leader')
+    expect(ofAnotherLife.law).toBe('callback-by-origin')
     const foreign = applied()
     foreign.watch.applying({ ...first!, origin: { ...first!.origin, incarnation: 2 } }, 'leader')
     expect(foreign.law).toBe('one-history')

@@ -152,7 +152,7 @@ class KvWorkload implements Workload {
     this.#nextProofMs = cluster.time.nowMs + 10
     if (this.#proofs?.some(({ fate }) => fate === 'open') === true) return false
     this.#proofs = undefined
-    const leading = [...this.#lives.values()].filter(({ db }) => db.status().shard.role === 'leading')
+    const leading = this.#living().filter(({ db }) => db.status().shard.role === 'leading')
     const [life] = leading
     if (life === undefined || leading.length > 1) return false
     if (life.db.status().shard.loading) {
@@ -165,21 +165,39 @@ class KvWorkload implements Workload {
   }
 
   settled(): boolean {
-    return this.#history.open === 0 && [...this.#lives.values()].every(({ finishing }) => finishing === 0)
+    return this.#living().every(({ finishing }) => finishing === 0) && this.#history.open === 0
+  }
+
+  /** The lives of nodes that are up. Those that are down may stay down: what they have left open is taken note of. */
+  #living(): readonly Life[] {
+    const living: Life[] = []
+    for (const life of this.#lives.values()) {
+      if (life.process.alive) living.push(life)
+      else this.#history.died(life)
+    }
+    return living
   }
 
   async check(): Promise<void> {
     const { cluster } = this.#world
     const { book, time } = cluster
     this.#over = true
-    const lives = [...this.#lives.values()]
-    const isLevel = ({ db }: Life): boolean => {
-      const { shard, tables } = db.status()
-      return shard.waitingBatches === 0 && tables.every(({ versions }) => versions === 0)
+    const lives = this.#living()
+    // Leadership may still move when the faults are over; within the limit exactly one node must execute, and all must
+    // have heard of it.
+    const isLevel = (): boolean => {
+      const all = lives.map(({ db }) => db.status())
+      const one = all.filter(({ shard }) => shard.role === 'leading').length === 1
+      const [first] = all
+      return (
+        one &&
+        all.every(({ shard, tables }) => {
+          const hasAll = shard.waitingBatches === 0 && shard.epoch === first?.shard.epoch
+          return hasAll && tables.every(({ versions }) => versions === 0)
+        })
+      )
     }
-    // Leadership may still move when the faults are over; within the limit exactly one node must execute.
-    const leading = (): readonly Life[] => lives.filter(({ db }) => db.status().shard.role === 'leading')
-    if (!(await time.runUntil(() => leading().length === 1 && lives.every(isLevel), LEVEL_MS))) {
+    if (!(await time.runUntil(isLevel, LEVEL_MS))) {
       this.#broken(`replicas are not level: ${lives.map(({ db }) => JSON.stringify(db.status())).join('; ')}`)
       return
     }
