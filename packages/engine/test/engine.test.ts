@@ -60,6 +60,8 @@ describe('addLog', () => {
     expect(engine.addLog(of(101))).toEqual({ status: 'REJECTED', reason: 'too-large' })
     expect(engine.addLogs([of(90), of(90), of(90)])).toEqual({ status: 'REJECTED', reason: 'too-large' })
     expect(engine.addLog(of(1), { term: 2 })).toEqual({ status: 'REJECTED', reason: 'fenced' })
+    // A fence of the past is one as well: who holds it has missed a change of leadership.
+    expect(engine.addLog(of(1), { term: 0 })).toEqual({ status: 'REJECTED', reason: 'fenced' })
     core().autoCommit = false
     expect(engine.addLog(of(1), { term: 1 }).status).toBe('SUCCESS')
     expect(engine.addLog(of(90))).toEqual({ status: 'REJECTED', reason: 'too-large' })
@@ -658,5 +660,22 @@ describe('an engine', () => {
     await expect(engine.start()).rejects.toMatchObject({ code: 'BAD_STATE' })
     expect(() => engine.onApply({ leader: () => undefined, follower: () => undefined })).toThrow(/before start/)
     await engine.stop()
+  })
+})
+
+describe('a turn', () => {
+  it('takes in what others said before it decides that a timeout has passed', async () => {
+    const { clock, core, transport } = await bench()
+    const setTimer = clock.setTimer.bind(clock)
+    // As after a pause of the process: the tick is due, and news has been waiting all the while.
+    clock.setTimer = (delayMs, fn) =>
+      setTimer(delayMs, () => {
+        transport.handlers?.message('b', 0, bytes('news'))
+        fn()
+      })
+    await clock.advance(10)
+    core().inputs.length = 0
+    await clock.advance(10)
+    expect(core().inputs.map(({ type }) => type)).toEqual(['message', 'tick'])
   })
 })

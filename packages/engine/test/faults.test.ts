@@ -98,6 +98,22 @@ describe('a disk', () => {
     await engine.stop()
   })
 
+  it('that has failed is never written again, not even at stop', async () => {
+    const { engine, clock, log } = await leading()
+    log.hold = true
+    engine.addLog(bytes('in flight'))
+    await clock.settle()
+    engine.addLog(bytes('queued behind it'))
+    await clock.settle()
+    const { length } = log.appended
+    log.hold = false
+    log.fail(new Error('EIO'))
+    await clock.settle()
+    await clock.advance(100)
+    await engine.stop()
+    expect(log.appended.length).toBe(length)
+  })
+
   it('that fails during a read-back stops the partition there; resume reads again', async () => {
     const { core, clock, seen, log, engine, events } = await bench()
     core().keepInMemory = false
