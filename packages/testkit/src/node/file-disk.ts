@@ -220,7 +220,8 @@ export class FileDisk implements NodeDisk {
       },
       stats: () => stats,
       close: async () => {
-        if (!owns()) return never()
+        // A start that was refused has nothing to give up.
+        if (!owns()) return
         // What a log store cannot finish at its end (a disk that fails or is full) it finishes at the next start.
         await (await log()).close().catch(() => undefined)
         if (this.#owner?.process === process) this.#owner = undefined
