@@ -20,6 +20,16 @@ function run(command, args, options = {}) {
   }
 }
 
+/** The entries that a package publishes: '.', './log', ... */
+function entriesOf(manifest) {
+  return Object.keys(manifest.publishConfig.exports).filter((key) => key !== './package.json')
+}
+
+/** Whether an entry can be loaded by `require`. */
+function isRequirable(manifest, entry) {
+  return manifest.publishConfig.exports[entry].require !== undefined
+}
+
 const packages = readdirSync(join(root, 'packages'))
   .map((name) => ({ name, folder: join(root, 'packages', name) }))
   .filter(({ folder }) => existsSync(join(folder, 'package.json')))
@@ -50,7 +60,12 @@ try {
     if (!listing.includes('package/LICENSE')) throw new Error(`${name} ships no LICENSE`)
     if (!listing.includes('package/README.md')) throw new Error(`${name} ships no README.md`)
     run(bin('publint'), ['run', tarball, '--strict'])
-    run(bin('attw'), [tarball, '--format', 'ascii'])
+    const esmOnly = entriesOf(manifest).filter((entry) => !isRequirable(manifest, entry))
+    const without = esmOnly.flatMap((entry) => ['--exclude-entrypoints', entry])
+    run(bin('attw'), [tarball, '--format', 'ascii', ...without])
+    for (const entry of esmOnly) {
+      run(bin('attw'), [tarball, '--format', 'ascii', '--profile', 'esm-only', '--entrypoints', entry])
+    }
     console.log(`packed  ${name}: publint and attw have no complaint`)
   }
 
@@ -58,23 +73,40 @@ try {
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs], { cwd: project })
-  const entries = packages.flatMap(({ manifest }) =>
-    Object.keys(manifest.publishConfig.exports)
-      .filter((key) => key !== './package.json')
-      .map((key) => manifest.name + key.slice(1)),
-  )
+  // Matchers are for a test runner, and are loaded in one.
+  const isMatchers = (entry) => entry === './vitest'
+  const all = packages.flatMap(({ manifest }) => entriesOf(manifest).map((entry) => ({ manifest, entry })))
+  const nameOf = ({ manifest, entry }) => manifest.name + entry.slice(1)
+  const entries = all.filter(({ entry }) => !isMatchers(entry))
   writeFileSync(
     join(project, 'import.mjs'),
     entries
-      .map((entry) => `if (Object.keys(await import('${entry}')).length === 0) throw new Error('${entry} is empty')`)
+      .map(nameOf)
+      .map((name) => `if (Object.keys(await import('${name}')).length === 0) throw new Error('${name} is empty')`)
       .join('\n'),
   )
   writeFileSync(
     join(project, 'require.cjs'),
     entries
-      .map((entry) => `if (Object.keys(require('${entry}')).length === 0) throw new Error('${entry} is empty')`)
+      .filter(({ manifest, entry }) => isRequirable(manifest, entry))
+      .map(nameOf)
+      .map((name) => `if (Object.keys(require('${name}')).length === 0) throw new Error('${name} is empty')`)
       .join('\n'),
   )
+  const { vitest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `vitest@${vitest}`], { cwd: project })
+  for (const { manifest } of all.filter(({ entry }) => isMatchers(entry))) {
+    const test = [
+      `import { expect, it } from 'vitest'`,
+      `import '${manifest.name}/vitest'`,
+      `const operation = { client: 1, key: 'x', op: 'get', call: 1, ret: 2, status: 'ok' }`,
+      `it('has matchers', () => expect([operation]).toBeLinearizable())`,
+      `it('has matchers that fail', () => expect([{ ...operation, out: '1' }]).not.toBeLinearizable())`,
+    ]
+    writeFileSync(join(project, 'matchers.test.mjs'), test.join('\n'))
+    run(join(project, 'node_modules', '.bin', 'vitest'), ['run'], { cwd: project })
+    console.log(`used    ${manifest.name}/vitest in a test of that project`)
+  }
   run(process.execPath, ['import.mjs'], { cwd: project })
   run(process.execPath, ['require.cjs'], { cwd: project })
   console.log(`loaded  ${entries.length} entries by import and by require, in a project of their own`)

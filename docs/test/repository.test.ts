@@ -11,6 +11,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 interface Manifest {
   readonly name: string
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, string>>
   readonly publishConfig: { readonly exports: Readonly<Record<string, unknown>> }
 }
@@ -50,7 +51,7 @@ describe('the packages', () => {
 
   it.each(packages)('$folder depends on what it may, in its manifest and in its sources', ({ folder, manifest }) => {
     const may = allowed[folder]!.map((name) => `@mako/${name}`)
-    const declared = Object.keys(manifest.dependencies ?? {})
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
     expect(declared.filter((name) => name.startsWith('@mako/') && !may.includes(name))).toEqual([])
     for (const file of filesBelow(`packages/${folder}/src`, '.ts')) {
       // Command lines of the testkit run on every implementation there is; they are not part of its library.

@@ -55,7 +55,37 @@ export { Ledger } from './laws/ledger.ts'
 export { LogImage, type EntryFacts } from './laws/image.ts'
 export { HistoryHash, combine, hashBytes, hashText } from './laws/hash.ts'
 
+// Checkers of histories.
+export {
+  checkLinearizable,
+  type LinearizabilityOptions,
+  type LinearizabilityResult,
+} from './checkers/linearizable.ts'
+export { checkSerializable, type SerializabilityOptions, type SerializabilityResult } from './checkers/serializable.ts'
+export { checkAppends, type AppendFault, type AppendFaultKind, type AppendsResult } from './checkers/appends.ts'
+export { IMPOSSIBLE, type Model, type Placed, type Step } from './checkers/model.ts'
+export { registerModel } from './checkers/register-model.ts'
+export { listModel } from './checkers/list-model.ts'
+export type { Stuck } from './checkers/search.ts'
+export type { Anomaly, AnomalyKind, Edge, IsolationLevel } from './checkers/anomaly.ts'
+export type { Transaction } from './checkers/transactions.ts'
+export {
+  formatHistory,
+  parseHistory,
+  type History,
+  type KeyOperation,
+  type KeyOperationName,
+  type MicroOperation,
+  type OperationStatus,
+  type TimedOperation,
+  type TransactionEvent,
+  type TransactionKey,
+  type TransactionValue,
+} from './checkers/history.ts'
+
 // Workloads.
 export { logWorkload } from './workload/log.ts'
+export { registerWorkload } from './workload/register.ts'
+export { listAppendWorkload } from './workload/list-append.ts'
 export type { Workload, WorkloadFactory } from './workload/workload.ts'
 export type { CallbackFaults, ClientCluster, SimWorld } from './workload/world.ts'

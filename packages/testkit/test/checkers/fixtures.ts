@@ -70,21 +70,20 @@ function microOperation(word: string): MicroOperation {
   const key = word[1]!
   const digits = word.slice(2)
   if (word.startsWith('a')) return ['append', key, Number(digits)]
-  return ['r', key, digits === '?' ? null : [...digits].map(Number)]
+  return ['r', key, digits === '?' ? null : digits.split(/(?!^)/).filter(Boolean).map(Number)]
 }
 
 /** Whether a history of one key is linearizable, by trying everything. */
 export function isLinearizable(history: readonly KeyOperation[]): boolean {
-  const { init, apply } = REGISTERS
   const place = (left: readonly KeyOperation[], before: readonly KeyOperation[]): boolean => {
     if (left.every(({ status }) => status !== 'ok')) return true
     const firstReturn = Math.min(...left.map(({ status, ret }) => (status === 'ok' ? ret! : Infinity)))
     return left.some((operation) => {
       if (operation.call > firstReturn) return false
       // From the beginning each time: nothing is shared with what is tested but the registers themselves.
-      const registers = init()
-      for (const each of before) apply(registers, each)
-      const { out, ok } = apply(registers, operation)
+      const registers = REGISTERS.init()
+      for (const each of before) REGISTERS.apply(registers, each)
+      const { out, ok } = REGISTERS.apply(registers, operation)
       if (operation.status === 'ok') {
         if ((operation.op === 'get' || operation.out !== undefined) && out !== operation.out) return false
         if (operation.ok !== undefined && ok !== operation.ok) return false

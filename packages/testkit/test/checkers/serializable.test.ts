@@ -164,7 +164,7 @@ describe('bad histories', () => {
 
 /** A history of a few transactions over one list each, some of which look at the wrong state. */
 function draw(random: Random, lies: number, isRead = false): TransactionEvent[] {
-  const states: Map<string, number[]>[] = [new Map()]
+  const states = [new Map<string, number[]>()]
   const events: TransactionEvent[] = []
   let time = 0
   let value = 0
