@@ -179,8 +179,10 @@ export function engineSuite<Message>(runner: TestRunner, options: EngineSuiteOpt
     },
 
     'callbacks that lag make a leader BUSY apply-lag, never lose leadership, and drop nothing': async (cleanUp) => {
-      let open: (() => void) | undefined
-      const gate = new Promise<void>((resolve) => (open = resolve))
+      let open: () => void = () => undefined
+      const gate = new Promise<void>((resolve) => {
+        open = resolve
+      })
       const cluster = await started(cleanUp, { limits: { applyLagEntries: 4, stalledMs: 50 }, apply: () => gate })
       const leader = await cluster.leader()
       let count = 0
@@ -191,7 +193,7 @@ export function engineSuite<Message>(runner: TestRunner, options: EngineSuiteOpt
       })
       await cluster.wait.until('it is told', () => leader.events.includes('stalled 0'))
       expect(leader.engine.isLeader()).toBe(true)
-      open!()
+      open()
       await cluster.level()
       for (const { seen } of cluster.lives) {
         expect(seen.map(({ text }) => text)).toEqual(Array.from({ length: count }, (_, i) => `entry ${i}`))
@@ -345,7 +347,7 @@ export function engineSuite<Message>(runner: TestRunner, options: EngineSuiteOpt
       await cluster.write('x')
       await cluster.stop(leader)
       await cluster.wait.of('stop', leader.engine.stop())
-      await cluster.wait.of('disposal', leader.engine[Symbol.asyncDispose]())
+      await cluster.wait.of('disposal', Promise.resolve(leader.engine[Symbol.asyncDispose]()))
       expect(leader.engine.addLog(bytesOf('x'))).toEqual({ status: 'REJECTED', reason: 'stopped' })
       expect([leader.engine.status().state, leader.engine.isLeader(), leader.engine.outstanding()]).toEqual([
         'stopped',

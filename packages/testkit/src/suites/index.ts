@@ -9,6 +9,12 @@ export { coreSuite, type CoreSuiteOptions } from './core-suite.ts'
 export { engineSuite, type EngineSuiteOptions } from './engine-suite.ts'
 export type { EngineWorld } from './engine-cluster.ts'
 export { logSuite, type LogPlace, type LogSuiteOptions } from './log-suite.ts'
+export {
+  stateMachineSuite,
+  type ApplyMachine,
+  type SpeculativeMachine,
+  type StateMachineSuiteOptions,
+} from './machine-suite.ts'
 export { transportSuite, type TransportNetwork, type TransportSuiteOptions } from './transport-suite.ts'
 
 // What all suites share.
