@@ -80,6 +80,20 @@ describe('pnpm sim', () => {
     expect(hash('--seeds', '51', '--seconds', '1')).toBe(hash('--seeds', '51', '--seconds', '1', '--one-process'))
   }, 120_000)
 
+  it('has the same hash in another time zone and another language', () => {
+    const hash = (env: NodeJS.ProcessEnv): unknown => {
+      const { stdout } = spawnSync(
+        process.execPath,
+        ['--import', 'tsx', SIM, '--seeds', '4', '--seconds', '2', '--seed', '31', '--json'],
+        { encoding: 'utf8', env: { ...process.env, ...env } },
+      )
+      return (JSON.parse(stdout) as { hash: unknown }).hash
+    }
+    expect(hash({ TZ: 'Pacific/Apia', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' })).toBe(
+      hash({ TZ: 'UTC', LANG: 'C' }),
+    )
+  }, 60_000)
+
   it('says what is wrong with its arguments, with exit code 2', () => {
     const { code, err } = sim('--protocol', 'paxos')
     expect(code).toBe(2)

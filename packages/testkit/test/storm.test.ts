@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { CALM_NETWORK, SimCluster, logWorkload, runSeed, stream, type SeedResult } from '../src/index.ts'
 import { raftProbe, simRaft } from '../src/node/raft.ts'
+import { mustReach } from '../src/storm/reached.ts'
 import { KIND_CALLBACKS } from '../src/workload/world.ts'
 
 function storm(seed: number, seconds = 3): Promise<SeedResult> {
@@ -27,6 +28,39 @@ describe('a seed', () => {
     }
   })
 
+  it('says what it has injected, action by action', async () => {
+    const { schedule } = await runSeed(3, { protocol: simRaft, probe: raftProbe, seconds: 2, record: true })
+    const { faults, operations } = schedule!
+    expect(faults.map(({ ordinal }) => ordinal)).toEqual(faults.map((_, i) => i))
+    expect(faults.length).toBeGreaterThan(3)
+    expect(operations).toBeGreaterThan(5)
+    for (const { kind, targets, atMs } of faults) {
+      expect(atMs).toBeLessThan(2000)
+      if (kind === undefined) expect(targets).toEqual([])
+      for (const id of targets) expect(['a', 'b', 'c', 'd', 'e']).toContain(id)
+    }
+    const without = await runSeed(3, { protocol: simRaft, probe: raftProbe, seconds: 2 })
+    expect(without.schedule).toBeUndefined()
+  })
+
+  it('leaves faults and operations out on demand, and keeps the others', async () => {
+    const options = { protocol: simRaft, probe: raftProbe, seconds: 2, record: true }
+    const all = await runSeed(3, options)
+    const even = (ordinal: number): boolean => ordinal % 2 === 0
+    const half = await runSeed(3, { ...options, skip: even })
+    const times = ({ schedule }: SeedResult): (readonly [number, string, number])[] =>
+      schedule!.faults.map(({ ordinal, family, atMs }) => [ordinal, family, atMs])
+    expect(times(half)).toEqual(times(all).filter(([ordinal]) => !even(ordinal)))
+    expect(half.violation).toBeUndefined()
+    expect(half.schedule!.operations).toBe(all.schedule!.operations)
+    const calm = await runSeed(3, { ...options, skip: () => true, skipOperation: () => true })
+    expect(calm.schedule).toEqual({ faults: [], operations: all.schedule!.operations })
+    expect(calm.violation).toBeUndefined()
+    // What is left is what the quiet time itself asks for.
+    expect(calm.counters['addLog SUCCESS']).toBeLessThan(200)
+    expect(await runSeed(3, { ...options, skip: even })).toEqual(half)
+  })
+
   it('has its own history: another seed, another one', async () => {
     const hashes = new Set<string>()
     for (let seed = 20; seed < 26; seed++) hashes.add((await storm(seed, 1)).hash)
@@ -35,55 +69,18 @@ describe('a seed', () => {
 })
 
 describe('storms', () => {
-  it('break no law, and every fault fires', async () => {
+  it('break no law, and go almost everywhere', async () => {
     const totals: Record<string, number> = {}
     for (let seed = 100; seed < 125; seed++) {
       const { violation, counters } = await storm(seed)
       expect(violation, `seed ${seed}`).toBeUndefined()
       for (const [name, count] of Object.entries(counters)) totals[name] = (totals[name] ?? 0) + count
     }
-    const mustFire = [
-      'fault: crash',
-      'fault: crash before flush',
-      'fault: crash after flush',
-      'fault: crash while sending',
-      'fault: crash of all',
-      'fault: stop',
-      'fault: isolated node',
-      'fault: deaf node',
-      'fault: mute node',
-      'fault: bridge',
-      'fault: split',
-      'fault: clog',
-      'fault: pause',
-      'fault: stuck disk',
-      'fault: failing disk',
-      'fault: transfer',
-      'fault: wall clock jump',
-      'fault: slow callback',
-      'fault: busy callback',
-      'fault: throwing callback',
-      'network: lost',
-      'network: duplicated',
-      'network: reordered',
-      'network: cut',
-      'disk: crashPoints',
-      'disk: failedAppends',
-      'disk: tornAppends',
-      'disk: lostAppends',
-      'disk: keptAppends',
-      'disk: hiccups',
-      'addLog NOT_LEADER',
-      'addLog BUSY',
-      'outcome APPLIED',
-      'outcome LOST',
-      'outcome UNKNOWN',
-      'transfer DONE',
-      'transfer ABORTED',
-      'truncations',
-    ]
-    expect(mustFire.filter((name) => (totals[name] ?? 0) === 0)).toEqual([])
-  })
+    // 25 short storms get most of the way; `pnpm sim` demands all of it of hundreds (`storm/reached.ts`).
+    const names = mustReach('raft', 'log')
+    const reached = names.filter((name) => (totals[name] ?? 0) > 0)
+    expect(reached.length).toBeGreaterThan(0.75 * names.length)
+  }, 60_000)
 
   it('are gentle when asked to be', async () => {
     const result = await runSeed(1, { protocol: simRaft, probe: raftProbe, seconds: 3, profile: 'gentle', nodes: 3 })

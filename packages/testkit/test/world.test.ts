@@ -153,6 +153,31 @@ describe('a process', () => {
     expect(process.clock.wallNow() - wall).toBe(40 - 5000)
   })
 
+  it('drifts without a jump, and its wall clock can be set', async () => {
+    const time = new VirtualTime()
+    const process = new SimProcess(time, { clockStartMs: 100 })
+    await time.runFor(10)
+    process.drift(1.5)
+    expect(process.clock.monotonicNow()).toBe(110)
+    await time.runFor(10)
+    expect(process.clock.monotonicNow()).toBe(125)
+    process.setWallClock(0)
+    expect(process.clock.wallNow()).toBe(0)
+    await time.runFor(10)
+    expect(process.clock.wallNow()).toBe(15)
+    expect(process.clock.monotonicNow()).toBe(140)
+  })
+
+  it('does nothing else while its event loop stands still', async () => {
+    const time = new VirtualTime()
+    const process = new SimProcess(time)
+    let at = 0
+    process.clock.setTimer(5, () => (at = time.nowMs))
+    process.stall(20)
+    await time.runFor(30)
+    expect(at).toBe(20)
+  })
+
   it('never calls a timer that was cleared, not even one that waited for a pause to end', async () => {
     const time = new VirtualTime()
     const process = new SimProcess(time)
@@ -303,6 +328,137 @@ describe('the network', () => {
     expect(messages(b)).not.toEqual([...messages(b)].sort((x, y) => Number(x.slice(5)) - Number(y.slice(5))))
   })
 
+  it('lets a clog go before its time, in order', async () => {
+    const wire = new Wire()
+    await wire.up('a')
+    const b = await wire.up('b')
+    wire.network.clog('a', 'b', 1000)
+    for (let i = 0; i < 5; i++) {
+      wire.send('a', 'b', i)
+      await wire.time.runFor(7)
+    }
+    expect(messages(b)).toEqual([])
+    wire.network.unclog('a', 'b')
+    await wire.time.runFor(1)
+    expect(messages(b)).toEqual([0, 1, 2, 3, 4].map((i) => `a/0: ${i}`))
+  })
+
+  it('refuses what is damaged, and resets that connection', async () => {
+    const wire = new Wire({ corrupt: 1 })
+    const a = await wire.up('a')
+    const b = await wire.up('b')
+    await wire.time.runFor(5)
+    wire.send('a', 'b', 1)
+    await wire.time.runFor(5)
+    expect(messages(b)).toEqual([])
+    expect(b.heard).toEqual(['+a', '-a died', '+a'])
+    expect(a.heard).toEqual(['+b', '-b died', '+b'])
+    expect(b.transport.stats().refused).toEqual({ checksum: 1 })
+    expect(wire.network.counters).toMatchObject({ corrupted: 1, resets: 1 })
+  })
+
+  it('loses what is on a connection that is reset', async () => {
+    const wire = new Wire({ delayMs: [5, 6] })
+    const a = await wire.up('a')
+    const b = await wire.up('b')
+    await wire.time.runFor(20)
+    wire.send('a', 'b', 1)
+    wire.network.reset('b', 'a')
+    await wire.time.runFor(20)
+    wire.send('a', 'b', 2)
+    await wire.time.runFor(20)
+    expect(messages(b)).toEqual(['a/0: 2'])
+    expect(a.heard).toEqual(['+b', '-b died', '+b'])
+    expect(wire.network.counters.reset).toBe(1)
+  })
+
+  it('leaves a connection half-open when a node vanishes, until it is back', async () => {
+    const wire = new Wire()
+    const a = await wire.up('a')
+    await wire.up('b')
+    await wire.time.runFor(5)
+    wire.stations['b']!.process.kill()
+    wire.network.vanish('b')
+    await wire.time.runFor(1000)
+    expect(a.heard).toEqual(['+b'])
+    await wire.up('b')
+    await wire.time.runFor(5)
+    expect(a.heard).toEqual(['+b', '-b died', '+b'])
+  })
+
+  it('delivers old messages again, also to a later life', async () => {
+    const wire = new Wire({ remembered: 4 })
+    await wire.up('a')
+    await wire.up('b')
+    for (let i = 0; i < 250; i++) wire.send('a', 'b', i)
+    await wire.time.runFor(5)
+    wire.down('a')
+    wire.down('b')
+    await wire.time.runFor(1000)
+    const later = await wire.up('b')
+    expect(wire.network.replay('a', 'b', 3)).toBe(3)
+    await wire.time.runFor(5)
+    expect(messages(later)).toHaveLength(3)
+    wire.network.heal()
+    expect(wire.network.replay('a', 'b', 3)).toBe(0)
+  })
+
+  it('hands over what is no message, and counts it for this life', async () => {
+    const wire = new Wire()
+    const b = await wire.up('b')
+    expect(wire.network.inject('a', 'b', 0, Uint8Array.of(7))).toBe(true)
+    expect(messages(b)).toEqual(['a/0: 7'])
+    expect(wire.network.garbageTo('b')).toBe(1)
+    wire.down('b')
+    expect(wire.network.inject('a', 'b', 0, Uint8Array.of(7))).toBe(false)
+    await wire.up('b')
+    expect(wire.network.garbageTo('b')).toBe(0)
+  })
+
+  it('is slow on one link, loses in bursts, and has a heavy tail', async () => {
+    const wire = new Wire()
+    await wire.up('a')
+    const b = await wire.up('b')
+    const c = await wire.up('c')
+    wire.network.slow('a', 'b', 100)
+    wire.send('a', 'b', 1)
+    wire.send('a', 'c', 2)
+    await wire.time.runFor(50)
+    expect(messages(b)).toEqual([])
+    expect(messages(c)).toEqual(['a/0: 2'])
+    await wire.time.runFor(60)
+    expect(messages(b)).toEqual(['a/0: 1'])
+    wire.network.burst('a', 'c', 1, 10)
+    wire.send('a', 'c', 3)
+    await wire.time.runFor(20)
+    wire.send('a', 'c', 4)
+    await wire.time.runFor(20)
+    expect(messages(c)).toEqual(['a/0: 2', 'a/0: 4'])
+
+    const tailed = new Wire({ tail: 1, tailMs: 40 })
+    await tailed.up('a')
+    const patient = await tailed.up('b')
+    for (let i = 0; i < 50; i++) tailed.send('a', 'b', i)
+    await tailed.time.runFor(41)
+    expect(messages(patient)).toHaveLength(50)
+    expect(tailed.network.counters.tails).toBeGreaterThanOrEqual(50)
+  })
+
+  it('carries so many bytes in a millisecond, and drops what waits for too long', async () => {
+    const wire = new Wire({ bytesPerMs: 1 })
+    await wire.up('a')
+    const b = await wire.up('b')
+    for (let i = 0; i < 100; i++) wire.send('a', 'b', i)
+    await wire.time.runFor(50)
+    expect(messages(b).length).toBeGreaterThan(45)
+    expect(messages(b).length).toBeLessThan(55)
+    for (let i = 0; i < 255; i++) wire.send('a', 'b', i)
+    await wire.time.runFor(1000)
+    expect(messages(b).length).toBeLessThan(280)
+    expect(wire.network.counters.queued).toBeGreaterThan(50)
+    expect(wire.network.counters.lost).toBeGreaterThan(50)
+  })
+
   it('gives each receiver bytes of its own', async () => {
     const wire = new Wire()
     await wire.up('a')
@@ -451,6 +607,93 @@ describe('the disk', () => {
     expect(bench.disk.counters.failedAppends).toBe(1)
   })
 
+  it('keeps nothing of an append whose flush has failed', async () => {
+    const bench = new Bench()
+    const { store } = await bench.open()
+    await bench.after(5, store.append([block(1, 1)]))
+    bench.disk.failNext('flush')
+    expect(await bench.after(5, store.append([block(2, 1), block(3, 1)]))).toMatchObject({ code: 'LOG_IO' })
+    expect(await bench.after(5, store.append([block(2, 1)]))).toMatchObject({ code: 'LOG_IO' })
+    expect(await bench.after(5, store.read(0, 2, 1))).toEqual([])
+    bench.crash()
+    expect((await bench.open()).indexes).toEqual([1])
+    expect(bench.disk.counters.failedFlushes).toBe(1)
+  })
+
+  it('is full until space is freed: appends and starts fail, nothing is lost', async () => {
+    const bench = new Bench()
+    const { store } = await bench.open()
+    await bench.after(5, store.append([block(1, 1)]))
+    bench.disk.fill()
+    expect(await bench.after(5, store.append([block(2, 1)]))).toMatchObject({ code: 'LOG_IO' })
+    bench.crash()
+    await expect(bench.open()).rejects.toThrow('does not recover')
+    bench.disk.free()
+    expect((await bench.open()).indexes).toEqual([1])
+    expect(bench.disk.counters).toMatchObject({ fullAppends: 1, refusedFull: 1 })
+  })
+
+  it('is slow for as long as it is told', async () => {
+    const bench = new Bench()
+    const { store } = await bench.open()
+    bench.disk.slow(50)
+    const appended = store.append([block(1, 1)])
+    expect(await bench.after(45, appended)).toBe('open')
+    expect(await bench.after(10, appended)).toBeUndefined()
+    bench.disk.slow(0)
+    expect(await bench.after(5, store.append([block(2, 1)]))).toBeUndefined()
+  })
+
+  it('rots: damage in the middle is refused, by reads and by every start', async () => {
+    const bench = new Bench()
+    const { store } = await bench.open()
+    expect(bench.disk.rot(seededRandom(1))).toBe(false)
+    await bench.after(5, store.append([block(1, 1), block(2, 1), block(3, 1)]))
+    expect(bench.disk.rot(seededRandom(1))).toBe(true)
+    const answers = [1, 2, 3].map((from) => bench.after(5, store.read(0, from, 1)))
+    const refused: number[] = []
+    for (const [i, answer] of answers.entries()) {
+      const got = await answer
+      if (got instanceof MakoError) {
+        expect(got.code).toBe('CORRUPT_LOG')
+        refused.push(i + 1)
+      } else expect(got).toHaveLength(1)
+    }
+    // The newest record could not be told from a torn write, so it is never the damaged one.
+    expect(refused).toHaveLength(1)
+    expect(refused[0]).toBeLessThan(3)
+    const upTo = await bench.after(5, store.read(0, 1, 10_000))
+    if (refused[0] === 2) expect(upTo).toHaveLength(1)
+    bench.crash()
+    await expect(bench.open()).rejects.toThrow('does not recover')
+    expect(bench.disk.counters.refusedRotten).toBe(1)
+    bench.disk.wipe()
+    expect(bench.disk.isRotten).toBe(false)
+    expect(await bench.open()).toMatchObject({ incarnation: 1, indexes: [], state: undefined })
+  })
+
+  it('belongs to one node, and to no other', async () => {
+    const bench = new Bench()
+    await bench.open()
+    bench.crash()
+    const store = bench.disk.open(new SimProcess(bench.time))
+    const other = bench.after(5, store.recover({ clusterId: 'sim', nodeId: 'b', partitions: [0] }))
+    expect(await other).toMatchObject({ code: 'LOG_MISMATCH' })
+    expect((await bench.open()).incarnation).toBe(2)
+  })
+
+  it('removes what a block overlaps when it does not truncate', async () => {
+    const bench = new Bench()
+    const { store } = await bench.open()
+    await bench.after(5, store.append([block(1, 1), block(2, 1, 3), block(5, 1)]))
+    await bench.after(5, store.append([{ ...block(3, 2), truncate: false }]))
+    expect(bench.disk.blocks(0).map(({ index, term }) => [index, term])).toEqual([
+      [1, 1],
+      [3, 2],
+      [5, 1],
+    ])
+  })
+
   it('takes one append at a time', async () => {
     const bench = new Bench()
     const { store } = await bench.open()
@@ -468,9 +711,10 @@ describe('the disk', () => {
     expect(await bench.after(5, appended)).toBeUndefined()
   })
 
-  it('crashes where it is armed: before anything is durable, and when all is and nobody knows', async () => {
+  it('crashes where it is armed: before anything is written, half way, and when all is durable and nobody knows', async () => {
     for (const [point, most] of [
-      ['before', 1],
+      ['before', 0],
+      ['middle', 1],
       ['after', 1],
     ] as const) {
       const bench = new Bench(3)
@@ -483,6 +727,16 @@ describe('the disk', () => {
       if (point === 'after') expect(indexes).toEqual([1])
       expect(bench.disk.counters.crashPoints).toBe(1)
     }
+  })
+
+  it('crashes while it is recovered, where it is armed', async () => {
+    const bench = new Bench()
+    await bench.open()
+    bench.crash()
+    bench.disk.arm('recover', () => bench.crash())
+    await expect(bench.open()).rejects.toThrow('does not recover')
+    expect(bench.process.alive).toBe(false)
+    expect((await bench.open()).incarnation).toBe(2)
   })
 
   it('can lie', async () => {

@@ -10,7 +10,7 @@ import * as disks from './injectors/disks.ts'
 import * as leadership from './injectors/leadership.ts'
 import * as network from './injectors/network.ts'
 import * as processes from './injectors/processes.ts'
-import { actionStream, planFaults, type FaultFamily, type InjectedFault } from './plan.ts'
+import { actionStream, planFaults, type FaultFamily, type InjectedFault, type PlannedFault } from './plan.ts'
 import { Scene, type Injector, type StormState } from './scene.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -44,18 +44,28 @@ export class Faults {
   }
 
   start(durationMs: number): void {
-    const { seed, cluster, swarm, skip, onInjected } = this.#options
     this.#state.isActive = true
-    for (const action of planFaults(seed, swarm.faults, durationMs)) {
-      if (skip?.(action.ordinal) === true) continue
-      cluster.time.schedule(action.atMs, () => {
-        if (!this.#state.isActive) return
-        const scene = new Scene(this.#state, actionStream(seed, action.ordinal))
-        const kind = INJECTORS[action.family](scene)
-        if (kind !== undefined) cluster.book.count(`fault: ${kind}`)
-        onInjected?.({ ...action, kind, targets: kind === undefined ? [] : [...scene.targets] })
-      })
-    }
+    this.#wait(planFaults(this.#options.seed, this.#options.swarm.faults, durationMs), 0)
+  }
+
+  /** Waits for the next action of the plan, and then for the one behind it. */
+  #wait(plan: readonly PlannedFault[], at: number): void {
+    const { cluster, skip } = this.#options
+    const action = plan[at]
+    if (action === undefined) return
+    cluster.time.schedule(action.atMs - cluster.time.nowMs, () => {
+      if (!this.#state.isActive) return
+      if (skip?.(action.ordinal) !== true) this.#inject(action)
+      this.#wait(plan, at + 1)
+    })
+  }
+
+  #inject(action: PlannedFault): void {
+    const { seed, cluster, onInjected } = this.#options
+    const scene = new Scene(this.#state, actionStream(seed, action.ordinal))
+    const kind = INJECTORS[action.family](scene)
+    if (kind !== undefined) cluster.book.count(`fault: ${kind}`)
+    onInjected?.({ ...action, kind, targets: kind === undefined ? [] : [...scene.targets] })
   }
 
   /** No new faults; what they have left behind is for `SimCluster.heal` and for the repair. */

@@ -88,7 +88,7 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
     tuning: {
       heartbeatMs,
       electionTimeoutMs,
-      tickMs: pick(random, [2, 5, 10]),
+      tickMs: heartbeatMs / pick(random, [2, 5]),
       preVote: chance(random, 0.8),
       checkQuorum: chance(random, 0.8),
       noopOnElection: chance(random, 0.9),

@@ -205,6 +205,7 @@ class LogWorkload implements Workload {
     const batch = count > 1 || chance(random, 0.1)
     if (chance(random, 0.005)) {
       const result = node.engine?.addLog(payloads[0]!, { partition: 0xffff })
+      if (result !== undefined) this.#count(result)
       if (result !== undefined && (result.status !== 'REJECTED' || result.reason !== 'unknown-partition')) {
         this.#broken(`${node.id} answers ${result.status} for a partition that it does not host`)
       }

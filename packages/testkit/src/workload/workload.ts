@@ -1,6 +1,7 @@
 // What a workload is to a storm: clients that use the engines of a cluster, and checks of what they were told.
 
 import type { ReplicationEngine } from '@mako/engine'
+import type { History } from '../checkers/history.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
 import type { SimWorld } from './world.ts'
 
@@ -24,6 +25,8 @@ export interface Workload {
   keepsPace?(writes: number): boolean
   /** How many operations its clients have begun, those left out included. */
   readonly operations?: number
+  /** What its clients did and were told, for those that a checker can judge. */
+  history?(): History
   /** Nothing is open any more: every answer is there, on every node that runs. */
   settled(): boolean
   /** The last look, after everything has settled. */

@@ -4,11 +4,11 @@ import type { NodeId } from '@mako/engine'
 import { between, chance, pick } from '../../world/random.ts'
 import type { Injector, Scene } from '../scene.ts'
 
-/** Asks the leader of a partition to hand over; false when nobody leads. */
+/** Asks the leader of a partition to hand over, and now and then somebody else; false when there is nobody to ask. */
 function ask(scene: Scene, to: NodeId | undefined): boolean {
   const { cluster, random } = scene
   const partition = pick(random, cluster.partitions)
-  const leader = cluster.leader(partition)
+  const leader = chance(random, 0.1) ? cluster.anyUp(random) : cluster.leader(partition)
   if (leader?.engine === undefined) return false
   scene.targets.add(leader.id)
   void leader.engine.transferLeadership(partition, to).then(({ status }) => cluster.book.count(`transfer ${status}`))
