@@ -10,6 +10,8 @@ export interface SimArguments {
   readonly nodes: number | undefined
   readonly profile: Profile
   readonly workload: string
+  /** The file that the history of clients is written to; for a single seed. */
+  readonly history: string | undefined
   readonly json: boolean
   readonly checkDeterminism: boolean
   readonly oneProcess: boolean
@@ -25,7 +27,8 @@ export const HELP = `Runs whole clusters in virtual time, one history for each s
   --seconds V           virtual seconds of storm for each seed   (default 10)
   --nodes N             nodes of a cluster                       (default 1 to 5, drawn, mostly 3 and 5)
   --profile NAME        storm, gentle                            (default storm)
-  --workload NAME       log                                      (default log)
+  --workload NAME       log, kv, register, list-append           (default log)
+  --history FILE        write what the clients of one seed did, as lines of JSON (--workload register, list-append)
   --check-determinism   run each seed twice and compare
   --one-process         do not share the work between two processes
   --json                print the result as one JSON object, as the last line
@@ -63,15 +66,19 @@ export function parseArguments(args: readonly string[]): SimArguments | undefine
   if (profile !== 'storm' && profile !== 'gentle') {
     throw new ArgumentError(`--profile must be storm or gentle, not ${profile}.`)
   }
+  const seeds = integer(values, '--seeds', 100, 1, 10_000_000)
+  const history = values.get('--history')
+  if (history !== undefined && seeds !== 1) throw new ArgumentError('--history is for a single seed: --seeds 1.')
   const nodes = values.has('--nodes') ? integer(values, '--nodes', 3, 1, 9) : undefined
   return {
     protocol: values.get('--protocol') ?? 'raft',
-    seeds: integer(values, '--seeds', 100, 1, 10_000_000),
+    seeds,
     seed: integer(values, '--seed', 1, 0, 0xffff_ffff),
     seconds: integer(values, '--seconds', 10, 1, 1_000_000),
     nodes,
     profile,
     workload: values.get('--workload') ?? 'log',
+    history,
     json: flags.has('--json'),
     checkDeterminism: flags.has('--check-determinism'),
     oneProcess: flags.has('--one-process'),
@@ -80,7 +87,16 @@ export function parseArguments(args: readonly string[]): SimArguments | undefine
 
 const FLAGS: readonly string[] = ['--json', '--check-determinism', '--one-process']
 
-const VALUED: readonly string[] = ['--protocol', '--seeds', '--seed', '--seconds', '--nodes', '--profile', '--workload']
+const VALUED: readonly string[] = [
+  '--protocol',
+  '--seeds',
+  '--seed',
+  '--seconds',
+  '--nodes',
+  '--profile',
+  '--workload',
+  '--history',
+]
 
 function integer(
   values: ReadonlyMap<string, string>,

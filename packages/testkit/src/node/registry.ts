@@ -6,7 +6,7 @@ import type { Swarm } from '../storm/swarm.ts'
 import { listAppendWorkload } from '../workload/list-append.ts'
 import { logWorkload } from '../workload/log.ts'
 import { registerWorkload } from '../workload/register.ts'
-import type { WorkloadFactory } from '../workload/workload.ts'
+import type { Workload, WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
 import { fitForDatabases, kvWorkload } from './kv.ts'
 import { raftProbe, simRaft } from './raft.ts'
@@ -38,13 +38,21 @@ const PROTOCOLS: Readonly<Record<string, SeedRunner>> = {
 }
 
 /**
- * The function that runs one seed.
+ * The function that runs one seed. `onWorkload` is given what the clients of each seed are.
  * @throws ArgumentError for an unknown protocol or workload
  */
-export function seedRunner(options: SimArguments): (seed: number) => Promise<SeedResult> {
+export function seedRunner(
+  options: SimArguments,
+  onWorkload: (workload: Workload) => void = () => undefined,
+): (seed: number) => Promise<SeedResult> {
   const run = find('--protocol', PROTOCOLS, options.protocol)
   const workload = find('--workload', WORKLOADS, options.workload)
-  return (seed) => run(seed, options, workload)
+  const make: WorkloadFactory = (world) => {
+    const made = workload.make(world)
+    onWorkload(made)
+    return made
+  }
+  return (seed) => run(seed, options, { ...workload, make })
 }
 
 function stormOf({ seconds, nodes, profile }: SimArguments): {
