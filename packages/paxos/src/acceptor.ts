@@ -65,7 +65,7 @@ export function onAccept(node: PaxosNode, from: NodeId, message: Accept): void {
     } else after = Math.max(after, log.writeOf(last))
   }
   const received = log.matched(ballot)
-  node.commitTo(Math.min(commit, received))
+  node.commitTo(Math.min(commit, received, log.readable))
   // Writes become durable in order: with the newest one, everything that was accepted before it.
   const match = isNew ? received : Math.min(received, log.durableIndex)
   const span = { first: blocks[0]!.index, last: lastIndexOf(blocks.at(-1)!) }
@@ -77,7 +77,7 @@ export function onHeartbeat(node: PaxosNode, from: NodeId, message: Heartbeat): 
   follow(node, from)
   const { log, ballot } = node
   const received = log.matched(ballot)
-  node.commitTo(Math.min(message.commit, received))
+  node.commitTo(Math.min(message.commit, received, log.readable))
   const match = Math.min(received, log.durableIndex)
   node.send(from, { type: 'accepted', ballot, match, received, span: undefined }, node.stateWrite())
 }

@@ -137,8 +137,10 @@ export function onCatchUpRead(node: PaxosNode, leader: LeaderState, to: NodeId, 
   const peer = leader.progress.get(to)
   if (!peer) return
   peer.read = undefined
-  if (blocks.length > 0) peer.fetched = blocks
-  else peer.readNotBefore = node.now + node.options.heartbeatMs
+  // What is neither chosen nor proposed in this ballot was accepted once and contradicts what was found: nobody proposes
+  // it any more.
+  peer.fetched = blocks.filter((block) => lastIndexOf(block) <= node.commit || block.term === node.ballot)
+  if (peer.fetched.length === 0) peer.readNotBefore = node.now + node.options.heartbeatMs
 }
 
 /**
@@ -178,7 +180,7 @@ function nextBlocks(node: PaxosNode, leader: LeaderState, peer: Progress): reado
   const doesFit = first!.bytes.length <= bytes && first!.count <= entries
   if (!doesFit && peer.inflightEntries > 0) return []
   // What was chosen in an earlier ballot is what this one proposes there.
-  return first!.index > commit ? blocks : blocks.map((block) => restamp(block, ballot))
+  return first!.index > commit ? blocks : blocks.map((block) => (block.index > commit ? block : restamp(block, ballot)))
 }
 
 function sendHeartbeat(node: PaxosNode, peer: Progress): void {

@@ -31,6 +31,8 @@ export class PaxosLog {
   #durableIndex: number
   #durableWrite = 0
   #released = 0
+  /** Slots whose block is not in memory. */
+  #stored = 0
   #matchedBallot = 0
   #matched = 0
 
@@ -51,6 +53,7 @@ export class PaxosLog {
     if (commit > contiguous || !isBlockEnd) {
       throw new MakoError('CORRUPT_LOG', `The log lacks entries up to ${commit}, which were chosen.`)
     }
+    this.#stored = this.#slots.length
     this.#durableIndex = contiguous
     this.#commitTerm = commit === 0 ? 0 : undefined
   }
@@ -101,6 +104,21 @@ export class PaxosLog {
     return this.#matched
   }
 
+  /**
+   * Up to here everything that is accepted can be read: it is in memory, or durable with all before it. What an earlier
+   * life has accepted is not in memory, and behind a block that is not durable yet the store is not to be believed.
+   */
+  get readable(): number {
+    if (this.#stored === 0) return this.lastIndex
+    let index = this.durableIndex
+    for (let at = this.#endingAt(index + 1); at < this.#slots.length; at++) {
+      const slot = this.#slots[at]!
+      if (slot.block === undefined) break
+      index = lastIndexOf(slot)
+    }
+    return index
+  }
+
   /** True when this very block, as far as a span tells it, is accepted. */
   holds({ index, count, term }: BlockSpan): boolean {
     const slot = this.#slots[this.#endingAt(index)]
@@ -120,7 +138,8 @@ export class PaxosLog {
       if (slot.term >= block.term) {
         throw new MakoError('LAW_BROKEN', `Blocks at ${slot.index} and ${block.index} of ballot ${block.term} overlap.`)
       }
-      this.#tailBytes -= slot.block?.bytes.length ?? 0
+      if (slot.block) this.#tailBytes -= slot.block.bytes.length
+      else this.#stored--
       this.#durableIndex = Math.min(this.#durableIndex, slot.index - 1)
     }
     const { index, count, term } = block
@@ -246,9 +265,10 @@ export class PaxosLog {
     for (; this.#head < this.#slots.length; this.#head++) {
       const slot = this.#slots[this.#head]!
       if (lastIndexOf(slot) > safe) break
-      const bytes = slot.block?.bytes.length ?? 0
-      if (bytes > 0 && (this.#tailBytes <= this.#tailLimit || lastIndexOf(slot) > this.#released)) break
-      this.#tailBytes -= bytes
+      if (slot.block) {
+        if (this.#tailBytes <= this.#tailLimit || lastIndexOf(slot) > this.#released) break
+        this.#tailBytes -= slot.block.bytes.length
+      } else this.#stored--
     }
     // Cutting off what has been evicted costs a copy, so it waits until it is half of the array.
     if (this.#head * 2 > this.#slots.length) {

@@ -153,8 +153,9 @@ class PaxosCore implements Core<PaxosMessage> {
       const { match, next, inflightEntries, heardAt } = progress
       return { id, match, next, inflightEntries, silentMs: heardAt === undefined ? undefined : now - heardAt }
     })
-    const { lastIndex, durableIndex } = log
-    return { role: state.role, term, leader, commit, lastIndex, durableIndex, peers }
+    // What was accepted in an earlier ballot and is not proposed again does not count.
+    const lastIndex = log.matched(term)
+    return { role: state.role, term, leader, commit, lastIndex, durableIndex: log.durableIndex, peers }
   }
 
   #onTick(): void {

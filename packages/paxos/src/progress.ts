@@ -95,8 +95,12 @@ export class Progress {
       this.#ahead.push(span)
       isNews = true
     }
-    if (isNews) this.#land((flight) => flight.last <= this.match)
-    if (span !== undefined) this.#land(({ first, last }) => span.first <= first && last <= span.last)
+    // What was sent again may be below what was known before the follower restarted: the answer itself counts here.
+    while (this.#flights.length > 0 && this.#flights[0]!.last <= match) this.#forget(this.#flights.shift()!)
+    if (span !== undefined && span.last > match) {
+      const at = this.#flights.findIndex(({ first, last }) => span.first <= first && last <= span.last)
+      if (at >= 0) this.#forget(this.#flights.splice(at, 1)[0]!)
+    }
     return isNews
   }
 
@@ -142,13 +146,6 @@ export class Progress {
   /** True when not even one more block may be sent. */
   isFull(maxEntries: number, maxBytes: number): boolean {
     return this.#inflightEntries >= maxEntries || this.#inflightBytes >= maxBytes
-  }
-
-  #land(hasLanded: (flight: Flight) => boolean): void {
-    // Answers mostly come in order: the common case moves nothing.
-    while (this.#flights.length > 0 && hasLanded(this.#flights[0]!)) this.#forget(this.#flights.shift()!)
-    const at = this.#flights.findIndex(hasLanded)
-    if (at >= 0) this.#forget(this.#flights.splice(at, 1)[0]!)
   }
 
   #forget(flight: Flight): void {

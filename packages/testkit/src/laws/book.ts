@@ -1,5 +1,5 @@
 // The book of laws: what is true of a whole cluster, over all nodes and all lives (DESIGN section 4, the laws; Raft
-// dissertation figure 3.2, the properties).
+// dissertation figure 3.2, the properties; for Paxos the invariants PI1 to PI10 of docs/adr/0003, as far as they show).
 //
 // Always true: the book only watches. It keeps the first violation and never changes what nodes do, so a history is
 // the same with and without it.
@@ -7,6 +7,7 @@
 import type { NodeId } from '@mako/engine'
 import { HistoryHash } from './hash.ts'
 import { LogImage } from './image.ts'
+import { InstanceRecord } from './instances.ts'
 
 /** The names of what is checked; stable, for programs. */
 export type LawName =
@@ -28,6 +29,11 @@ export type LawName =
   | 'promises-kept'
   /** A committed entry is durable on a majority. */
   | 'quorum-durable'
+  /**
+   * Of a protocol that decides index by index: a term proposes one value for an index, at most one value is ever accepted
+   * by a majority in one term, and from then on all higher terms propose that value (PI2, PI3, PI6, PI7).
+   */
+  | 'one-value'
   /** Equal index and term: equal entry and equal prefix. */
   | 'log-matching'
   /** A leader has everything that was committed in earlier terms. */
@@ -67,6 +73,8 @@ export class PartitionRecord {
   readonly chains: Map<number, Map<number, number>> = new Map()
   /** By term, what each node voted for. */
   readonly votes: Map<number, Map<NodeId, NodeId>> = new Map()
+  /** What was proposed, accepted and chosen index by index, for protocols that decide so. */
+  readonly instances: InstanceRecord = new InstanceRecord()
   /** By node: the highest term that it told others of, on the strength of its disk. */
   readonly toldTerm: Map<NodeId, number> = new Map()
   /** By node: what is durable on its disk. */
@@ -174,15 +182,24 @@ export class LawBook {
     }
   }
 
-  /** A node says that everything up to here is committed; `byCount` when it leads and has counted itself. */
+  /**
+   * A node says that everything up to here is committed; `byCount` when it leads and has counted itself, `byIndex` when
+   * each index has a majority of its own.
+   */
   committed(
     partition: number,
     node: NodeId,
-    claim: { readonly image: LogImage; readonly commit: number; readonly term: number; readonly byCount: boolean },
+    claim: {
+      readonly image: LogImage
+      readonly commit: number
+      readonly term: number
+      readonly byCount: boolean
+      readonly byIndex?: boolean
+    },
   ): void {
     const record = this.partition(partition)
     const { committed } = record
-    const { image, commit, term, byCount } = claim
+    const { image, commit, term, byCount, byIndex = false } = claim
     const both = Math.min(committed.lastIndex, commit)
     if (image.chainAt(both) !== committed.chainAt(both)) {
       this.broken('one-history', `${node} commits ${commit} of partition ${partition} over another history`)
@@ -200,13 +217,18 @@ export class LawBook {
       record.seenInTerm.push(term)
     }
     this.count('committed', commit - both)
-    const chain = committed.chainAt(commit)
-    let durable = 0
-    for (const disk of record.disks.values()) if (disk.chainAt(commit) === chain) durable++
-    if (durable * 2 <= record.disks.size) {
+    for (let index = byIndex ? both + 1 : commit; index <= commit; index++) {
+      let durable = 0
+      for (const disk of record.disks.values()) {
+        const isThere = byIndex
+          ? disk.factsAt(index)?.id === committed.factsAt(index)?.id
+          : disk.chainAt(index) === committed.chainAt(index)
+        if (isThere) durable++
+      }
+      if (durable * 2 > record.disks.size) continue
       this.broken(
         'quorum-durable',
-        `${node} commits ${commit} of partition ${partition}, durable on ${durable} of ${record.disks.size} disks`,
+        `${node} commits ${index} of partition ${partition}, durable on ${durable} of ${record.disks.size} disks`,
       )
     }
   }

@@ -1,7 +1,8 @@
 // What a log holds, reduced to what can be compared: a hash of each entry, and of each prefix.
 //
 // Always true: two images with the same `chain` at an index hold the same entries up to there, so that whole logs are
-// compared in one step.
+// compared in one step. An entry is its value, the term of its first proposal included; in which term this copy was
+// accepted is told by `termAt` and makes no difference to the chain. Behind a hole there is no chain.
 
 import { entriesOf, lastIndexOf, type Block, type Entry } from '@mako/engine'
 import { combine, hashBytes, hashText } from './hash.ts'
@@ -42,9 +43,11 @@ export function factsOfBlock(block: Block): readonly EntryFacts[] {
 }
 
 export class LogImage {
-  #facts: EntryFacts[] = []
+  #facts: (EntryFacts | undefined)[] = []
   #terms: number[] = []
-  #chains: number[] = []
+  #chains: (number | undefined)[] = []
+  /** By entry, the index at which its block begins; 0 in a hole. */
+  #starts: number[] = []
 
   /** Index of the last entry; 0 when there is none. */
   get lastIndex(): number {
@@ -60,33 +63,42 @@ export class LogImage {
     return this.#terms[index - 1] ?? 0
   }
 
-  /** Hash of everything up to an index; undefined beyond the end. */
+  /** Hash of everything up to an index; undefined beyond the end, and behind a hole. */
   chainAt(index: number): number | undefined {
     return index === 0 ? 0 : this.#chains[index - 1]
   }
 
   /**
-   * Puts a block, as a log store does. Without `truncate` what follows the block stays. Pass `facts` when they
-   * are known already.
-   * @throws RangeError when this would leave a hole
+   * Puts a block, as a log store does: what it overlaps is removed wholly, with `truncate` everything behind it as well.
+   * Pass `facts` when they are known already.
+   * @throws RangeError when it would truncate and leave a hole
    */
   put(block: Block, truncate: boolean, facts: readonly EntryFacts[] = factsOfBlock(block)): void {
     const { index, term } = block
-    if (index > this.lastIndex + 1) {
+    if (truncate && index > this.lastIndex + 1) {
       throw new RangeError(`A block at ${index} leaves a hole behind ${this.lastIndex}.`)
     }
+    let first = index
     if (truncate) this.truncate(index)
-    for (let i = 0; i < facts.length; i++) {
-      this.#facts[index - 1 + i] = facts[i]!
-      this.#terms[index - 1 + i] = term
+    else for (let at = index; at <= lastIndexOf(block); at++) first = Math.min(first, this.#remove(at))
+    for (let at = this.lastIndex; at < index - 1; at++) {
+      this.#facts[at] = undefined
+      this.#terms[at] = 0
+      this.#starts[at] = 0
     }
-    this.#chain(index)
+    for (let i = 0; i < facts.length; i++) {
+      this.#facts[index - 1 + i] = facts[i]
+      this.#terms[index - 1 + i] = term
+      this.#starts[index - 1 + i] = index
+    }
+    this.#chain(first)
   }
 
   /** Takes over one entry of another image, behind the last. */
   append(from: LogImage, index: number): void {
-    this.#facts.push(from.#facts[index - 1]!)
+    this.#facts.push(from.#facts[index - 1])
     this.#terms.push(from.#terms[index - 1]!)
+    this.#starts.push(this.lastIndex)
     this.#chain(this.lastIndex)
   }
 
@@ -94,6 +106,7 @@ export class LogImage {
   truncate(index: number): void {
     this.#facts.length = Math.min(this.#facts.length, index - 1)
     this.#terms.length = this.#facts.length
+    this.#starts.length = this.#facts.length
     this.#chains.length = this.#facts.length
   }
 
@@ -102,13 +115,30 @@ export class LogImage {
     copy.#facts = this.#facts.slice()
     copy.#terms = this.#terms.slice()
     copy.#chains = this.#chains.slice()
+    copy.#starts = this.#starts.slice()
     return copy
+  }
+
+  /** Removes the block that holds this index; the index at which it began, or this one when there was none. */
+  #remove(index: number): number {
+    const start = this.#starts[index - 1] ?? 0
+    if (start === 0) return index
+    for (let at = start; this.#starts[at - 1] === start; at++) {
+      this.#facts[at - 1] = undefined
+      this.#terms[at - 1] = 0
+      this.#starts[at - 1] = 0
+    }
+    let last = this.lastIndex
+    while (last > 0 && this.#starts[last - 1] === 0) last--
+    this.truncate(last + 1)
+    return start
   }
 
   #chain(from: number): void {
     for (let at = from - 1; at < this.#facts.length; at++) {
-      const before = at === 0 ? 0 : this.#chains[at - 1]!
-      this.#chains[at] = combine(combine(before, this.#facts[at]!.id), this.#terms[at]!)
+      const before = at === 0 ? 0 : this.#chains[at - 1]
+      const facts = this.#facts[at]
+      this.#chains[at] = before === undefined || facts === undefined ? undefined : combine(before, facts.id)
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import {
   lastIndexOf,
+  proposedTermOf,
   type Block,
   type Core,
   type CoreOptions,
@@ -24,6 +25,11 @@ export interface ProtocolProbe<Message> {
   term(message: Message): number | undefined
   /** The term in which the sender gives its vote to the receiver, when that is what the message does. */
   vote(message: Message): number | undefined
+  /**
+   * Whether it decides index by index: then logs may have holes, and entries are proposed again in later terms.
+   * @default false
+   */
+  readonly byIndex?: boolean
 }
 
 /** What is known of one partition in this life. */
@@ -38,6 +44,8 @@ interface CoreWatch {
   /** Writes that the core has put out, and those of them that are durable. */
   writes: number
   durableWrites: number
+  /** The term in which this life has last proposed an entry for an index. */
+  readonly proposed: Map<number, number>
   /** Last entry whose callback has finished. */
   applied: number
   /** Blocks that were put out and are not yet durable, in order. */
@@ -60,7 +68,6 @@ export class NodeWatch<Message> {
   /** The messages of each core's newest output, and the bytes that were made of messages and have not left. */
   readonly #messages = new Map<object, Envelope<Message>>()
   readonly #encoded = new Map<Uint8Array, Envelope<Message>>()
-  #incarnation = 0
   #ended = false
 
   constructor(book: LawBook, node: NodeId, probe?: ProtocolProbe<Message>) {
@@ -92,7 +99,10 @@ export class NodeWatch<Message> {
         return {
           step: (input) => core.step(input),
           admit: () => core.admit(),
-          propose: (block) => core.propose(block),
+          propose: (block) => {
+            for (let i = 0; i < block.count; i++) watch.proposed.set(block.index + i, block.term)
+            core.propose(block)
+          },
           takeOutput: () => {
             const output = core.takeOutput()
             if (!this.#ended) this.#took(watch, output)
@@ -145,7 +155,7 @@ export class NodeWatch<Message> {
     const image = disks.get(this.#node)!
     const { block, truncate } = write
     const next = watch?.unwritten.shift()
-    if (!fits(image, block)) {
+    if (!this.#byIndex && !fits(image, block)) {
       this.#book.broken('committed-kept', `${this.#node} wrote a block at ${block.index} behind ${image.lastIndex}`)
       return
     }
@@ -154,7 +164,13 @@ export class NodeWatch<Message> {
     const kept = [block.index, last].filter(
       (index) => index <= last && image.chainAt(index) === committed.chainAt(index),
     )
-    image.put(block, truncate, next?.block.bytes === block.bytes ? next.facts : undefined)
+    const facts = next?.block.bytes === block.bytes ? next.facts : factsOfBlock(block)
+    image.put(block, truncate, facts)
+    if (this.#byIndex) {
+      const { instances } = this.#book.partition(write.partition)
+      const wrong = instances.accepted(block, facts, this.#node, disks.size)
+      if (wrong !== undefined) this.#book.broken('one-value', `${this.#node}, partition ${write.partition}: ${wrong}`)
+    }
     if (kept.some((index) => image.chainAt(index) !== committed.chainAt(index))) {
       this.#book.broken('committed-kept', `${this.#node} overwrote committed entries from ${block.index} on its disk`)
     }
@@ -182,11 +198,12 @@ export class NodeWatch<Message> {
     } else if (facts.id !== applied.id) {
       this.#book.broken('one-history', `${this.#where(entry)}: another entry is committed there`)
     }
-    const own = origin.node === this.#node && origin.incarnation === this.#incarnation
+    // The numbers of lives begin anew on a disk that was replaced, so they do not tell.
+    const own = origin.sequence > 0 && watch?.proposed.get(index) === entry.term
     if (own !== (by === 'leader')) {
       this.#book.broken(
         'callback-by-origin',
-        `${this.#where(entry)}: of ${origin.node}, life ${origin.incarnation}, went to ${by}`,
+        `${this.#where(entry)}: of ${origin.node}, sequence ${origin.sequence}, went to ${by}`,
       )
     }
     return applied
@@ -215,6 +232,60 @@ export class NodeWatch<Message> {
     }
   }
 
+  get #byIndex(): boolean {
+    return this.#probe?.byIndex === true
+  }
+
+  /** A block of a log without holes. False when nothing more can be made of this output. */
+  #prefix(watch: CoreWatch, block: Block, truncate: boolean, output: Output<Message>): boolean {
+    const { partition } = watch
+    const where = `${this.#node}, partition ${partition}`
+    if (!fits(watch.image, block)) {
+      this.#book.broken('committed-kept', `${where}: a block at ${block.index} behind ${watch.image.lastIndex}`)
+      return false
+    }
+    if (block.index <= watch.commit) {
+      this.#book.broken('committed-kept', `${where}: rewrites ${block.index}, commit is ${watch.commit}`)
+    }
+    if (block.index <= watch.image.lastIndex) {
+      this.#book.count('truncations')
+      if (watch.role === 'leader' && output.roles.length === 0) {
+        this.#book.broken('leader-append-only', `${where}: the leader rewrites its entry ${block.index}`)
+      }
+    }
+    const facts = factsOfBlock(block)
+    watch.unwritten.push({ block, facts })
+    watch.image.put(block, truncate, facts)
+    this.#book.matches(partition, this.#node, watch.image, lastIndexOf(block))
+    return true
+  }
+
+  /** A block that is accepted in some term, whatever is or is not before it. */
+  #instance(watch: CoreWatch, block: Block): void {
+    const { partition, image } = watch
+    const where = `${this.#node}, partition ${partition}`
+    const { toldTerm, instances } = this.#book.partition(partition)
+    const told = toldTerm.get(this.#node) ?? 0
+    if (block.term < told) {
+      this.#book.broken('promises-kept', `${where}: accepts ${block.index} in term ${block.term}, promised is ${told}`)
+    }
+    if (block.index <= watch.commit) {
+      this.#book.broken('committed-kept', `${where}: rewrites ${block.index}, commit is ${watch.commit}`)
+    }
+    const facts = factsOfBlock(block)
+    const wrong = instances.proposed(block, facts)
+    if (wrong !== undefined) this.#book.broken('one-value', `${where}: ${wrong}`)
+    const [first] = facts
+    if (block.index > image.lastIndex + 1) this.#book.count('accepted behind a hole')
+    if (image.factsAt(block.index) !== undefined) {
+      const isSame = image.factsAt(block.index)?.id === first?.id
+      this.#book.count(isSame ? 'accepted again in a later term' : 'accepted instead of another value')
+    }
+    if (first?.noop === true && block.term !== proposedTermOf(block)) this.#book.count('holes filled')
+    watch.unwritten.push({ block, facts })
+    image.put(block, false, facts)
+  }
+
   #where({ partition, index }: Entry): string {
     return `${this.#node}, partition ${partition}, entry ${index}`
   }
@@ -223,7 +294,6 @@ export class NodeWatch<Message> {
     const { partition, recovered } = options
     const record = this.#book.partition(partition)
     const image = record.disks.get(this.#node)!.clone()
-    this.#incarnation = options.incarnation
     const { role, term } = core.status()
     const newest = recovered.blocks.at(-1)
     if ((newest === undefined ? 0 : lastIndexOf(newest)) !== image.lastIndex) {
@@ -245,6 +315,7 @@ export class NodeWatch<Message> {
       readyIndex: 0,
       writes: 0,
       durableWrites: 0,
+      proposed: new Map(),
       applied: 0,
       unwritten: [],
       messages: [],
@@ -261,23 +332,8 @@ export class NodeWatch<Message> {
         this.#book.broken('durable-before-sent', `${where}: write ${number} is out of order`)
       if (write.type === 'state') continue
       const { block, truncate } = write
-      if (!fits(watch.image, block)) {
-        this.#book.broken('committed-kept', `${where}: a block at ${block.index} behind ${watch.image.lastIndex}`)
-        return
-      }
-      if (block.index <= watch.commit) {
-        this.#book.broken('committed-kept', `${where}: rewrites ${block.index}, commit is ${watch.commit}`)
-      }
-      if (block.index <= watch.image.lastIndex) {
-        this.#book.count('truncations')
-        if (watch.role === 'leader' && output.roles.length === 0) {
-          this.#book.broken('leader-append-only', `${where}: the leader rewrites its entry ${block.index}`)
-        }
-      }
-      const facts = factsOfBlock(block)
-      watch.unwritten.push({ block, facts })
-      watch.image.put(block, truncate, facts)
-      this.#book.matches(partition, this.#node, watch.image, lastIndexOf(block))
+      if (this.#byIndex) this.#instance(watch, block)
+      else if (!this.#prefix(watch, block, truncate, output)) return
     }
     for (const { role, term, readyIndex } of output.roles) {
       if (term < watch.term) {
@@ -304,7 +360,8 @@ export class NodeWatch<Message> {
     } else if (commit > watch.commit) {
       watch.commit = commit
       const byCount = watch.role === 'leader' && output.roles.length === 0
-      this.#book.committed(partition, this.#node, { image: watch.image, commit, term: watch.term, byCount })
+      const byIndex = this.#byIndex
+      this.#book.committed(partition, this.#node, { image: watch.image, commit, term: watch.term, byCount, byIndex })
     }
   }
 }

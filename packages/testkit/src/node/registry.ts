@@ -9,6 +9,7 @@ import { registerWorkload } from '../workload/register.ts'
 import type { Workload, WorkloadFactory } from '../workload/workload.ts'
 import { ArgumentError, type SimArguments } from './arguments.ts'
 import { fitForDatabases, kvWorkload } from './kv.ts'
+import { paxosProbe, simPaxos } from './paxos.ts'
 import { raftProbe, simRaft } from './raft.ts'
 
 interface RunnableWorkload {
@@ -32,6 +33,14 @@ const PROTOCOLS: Readonly<Record<string, SeedRunner>> = {
       ...stormOf(options),
       protocol: simRaft,
       probe: raftProbe,
+      workload: make,
+      ...(fit === undefined ? {} : { fit }),
+    }),
+  paxos: (seed, options, { make, fit }) =>
+    runSeed(seed, {
+      ...stormOf(options),
+      protocol: simPaxos,
+      probe: paxosProbe,
       workload: make,
       ...(fit === undefined ? {} : { fit }),
     }),
