@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogStore, Member, NodeId, Protocol, Transport } from '@mako/engine'
+import { paxos } from '@mako/paxos'
 import { raft } from '@mako/raft'
 import { memoryDisk, memoryLog, openFileLog } from '@mako/store/log'
 import { engineSuite, virtualTime, type TestTime } from '@mako/testkit/suites'
@@ -25,6 +26,7 @@ interface Network {
 /** One line for each protocol; a short timeout, as most of these tests run in real time. */
 const PROTOCOLS: Readonly<Record<string, () => Protocol<never>>> = {
   raft: () => raft({ heartbeatMs: 30, electionTimeoutMs: 250 }) as Protocol<never>,
+  paxos: () => paxos({ heartbeatMs: 30, electionTimeoutMs: 250 }) as Protocol<never>,
 }
 
 const LOGS: Readonly<Record<string, () => Logs>> = {

@@ -105,8 +105,9 @@ export class FakeLog implements LogStore {
     if (this.hold) {
       await new Promise<void>((resolve, reject) => {
         this.#waiting = { resolve, reject }
+      }).finally(() => {
+        this.#waiting = undefined
       })
-      this.#waiting = undefined
     }
     for (const write of writes) {
       if (write.type !== 'block') continue
