@@ -155,7 +155,8 @@ class PaxosCore implements Core<PaxosMessage> {
     })
     // What was accepted in an earlier ballot and is not proposed again does not count.
     const lastIndex = log.matched(term)
-    return { role: state.role, term, leader, commit, lastIndex, durableIndex: log.durableIndex, peers }
+    const durableIndex = Math.min(lastIndex, log.durableIndex)
+    return { role: state.role, term, leader, commit, lastIndex, durableIndex, peers }
   }
 
   #onTick(): void {
