@@ -5,4 +5,3 @@ import * as vitest from 'vitest'
 import { raft } from '../src/index.ts'
 
 coreSuite(vitest, { name: 'raft', createProtocol: () => raft() })
-coreSuite(vitest, { name: 'raft without pre-votes', createProtocol: () => raft({ preVote: false }) })

@@ -14,7 +14,7 @@ import {
   type Protocol,
   type Random,
 } from '@mako/engine'
-import { CoreNode, outputText } from './core-node.ts'
+import { CoreNode, latin1, outputText } from './core-node.ts'
 
 export interface Envelope {
   readonly from: NodeId
@@ -152,8 +152,8 @@ export class CoreCluster<Message> {
 
   /** Messages say the same after they have travelled. */
   checkCodec(message: Message, bytes: Uint8Array): void {
-    const [before, after] = [message, this.protocol.decode(bytes)].map((each) => outputText(each as never))
-    if (before !== after) throw new Error(`A message changes on its way: ${String(before)} becomes ${String(after)}.`)
+    const [before, after] = [outputText(message), outputText(this.protocol.decode(bytes))]
+    if (before !== after) throw new Error(`A message changes on its way: ${before} becomes ${after}.`)
   }
 
   /** What one node has committed at an index, all have. */
@@ -176,9 +176,5 @@ export class CoreCluster<Message> {
 
 /** What a block says, whatever term this copy of it was accepted in. */
 function valueOf(block: Block): string {
-  return String.fromCharCode(...restampDown(block).bytes.subarray(0, 4096)) + String(block.bytes.length)
-}
-
-function restampDown(block: Block): Block {
-  return restamp(block, proposedTermOf(block))
+  return latin1.decode(restamp(block, proposedTermOf(block)).bytes)
 }

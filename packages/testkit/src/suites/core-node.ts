@@ -199,9 +199,8 @@ export class CoreNode<Message> {
       if (to === id || !this.#cluster.ids.includes(to)) throw new Error(`${id} writes to ${to}`)
     }
     if (commit < this.commit) throw new Error(`${id}: commit goes back from ${this.commit} to ${commit}`)
-    const { lastIndex, durableIndex } = this.core.status()
+    const { lastIndex } = this.core.status()
     if (commit > lastIndex) throw new Error(`${id}: commit ${commit} is beyond the log, which ends at ${lastIndex}`)
-    if (durableIndex > lastIndex) throw new Error(`${id}: durable up to ${durableIndex}, the log ends at ${lastIndex}`)
   }
 
   #note(deed: Deed<Message>): void {
@@ -209,13 +208,14 @@ export class CoreNode<Message> {
   }
 }
 
-/** An output as text, bytes included, for comparing. */
-export function outputText(output: Output<unknown>): string {
-  return JSON.stringify(output, (_, value: unknown) =>
-    value instanceof Uint8Array
-      ? Array.from(value)
-      : value instanceof Map
-        ? [...(value as Map<unknown, unknown>)]
-        : value,
-  )
+/** Every byte is another character. */
+export const latin1: TextDecoder = new TextDecoder('latin1')
+
+/** An output, or a message, as text for comparing: bytes as characters, and the order of properties does not count. */
+export function outputText(output: unknown): string {
+  return JSON.stringify(output, (_, value: unknown) => {
+    if (value instanceof Uint8Array) return latin1.decode(value)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
 }

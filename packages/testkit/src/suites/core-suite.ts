@@ -453,13 +453,13 @@ export function coreSuite<Message>(runner: TestRunner, options: CoreSuiteOptions
       })()
       const leader = cluster.settle()
       cluster.level()
-      const before = outputText(cluster.nodes.map(({ core }) => core.status()) as never)
+      const before = outputText(cluster.nodes.map(({ core }) => core.status()))
       for (const node of cluster.nodes) {
         for (const bytes of sent.slice(0, 300)) {
           node.step({ type: 'message', now: cluster.now, from: 'stranger', message: cluster.protocol.decode(bytes) })
         }
       }
-      expect(outputText(cluster.nodes.map(({ core }) => core.status()) as never)).toBe(before)
+      expect(outputText(cluster.nodes.map(({ core }) => core.status()))).toBe(before)
       expect(cluster.leader).toBe(leader)
     }),
 

@@ -285,7 +285,8 @@ function speculativeCases(
 async function resultOf(call: () => unknown): Promise<string> {
   try {
     const value = await call()
-    return String(JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}n` : each)))
+    if (value === undefined) return 'undefined'
+    return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}n` : each))
   } catch (error) {
     return `throws ${error instanceof Error ? error.message : String(error)}`
   }
