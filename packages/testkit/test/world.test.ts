@@ -686,7 +686,7 @@ describe('the disk', () => {
     const bench = new Bench()
     const { store } = await bench.open()
     await bench.after(5, store.append([block(1, 1), block(2, 1, 3), block(5, 1)]))
-    await bench.after(5, store.append([{ ...block(3, 2), truncate: false }]))
+    await bench.after(5, store.append([{ type: 'block', partition: 0, truncate: false, block: block(3, 2).block }]))
     expect(bench.disk.blocks(0).map(({ index, term }) => [index, term])).toEqual([
       [1, 1],
       [3, 2],

@@ -17,7 +17,7 @@ import { writeHistory } from './history-file.ts'
 import { seedRunner } from './registry.ts'
 
 /** From this many seeds on the work is shared by two processes. */
-const SHARED_FROM = 50
+const SHARED_FROM = 20
 
 /** Most of what a history allocates is soon forgotten: a larger nursery saves a tenth of the time. */
 const YOUNG_GENERATION = '--max-semi-space-size=32'

@@ -134,8 +134,7 @@ async function healCore(options: QuietOptions, whole: readonly NodeId[], step: S
 
 /** After all faults a cluster is as quick as one that has seen none. */
 async function keepPace({ cluster, workload, swarm }: QuietOptions, step: Step): Promise<boolean> {
-  const { keepsPace } = workload
-  if (keepsPace === undefined) return true
+  if (workload.keepsPace === undefined) return true
   const startedMs = cluster.time.nowMs
   // A follower learns of a commit by the next tick at the latest, and leadership may move once on the way.
   const writeMs = PACE_MS_OF_A_WRITE + 2 * swarm.tuning.tickMs

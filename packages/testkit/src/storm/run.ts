@@ -73,8 +73,8 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
   const swarm = options.fit?.(drawn) ?? drawn
   const injected: InjectedFault[] = []
   const durationMs = (options.seconds ?? 10) * 1000
-  let workload: Workload | undefined
-  let faults: Faults | undefined
+  /** Both need the cluster, and the cluster calls them. */
+  const made: { workload?: Workload; faults?: Faults } = {}
   let isCalm = false
   const cluster = new SimCluster<Message>({
     seed,
@@ -90,19 +90,19 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
     ...(options.makeDisk === undefined ? {} : { makeDisk: options.makeDisk }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
     process: (draw) => swarm.process(draw, () => isCalm),
-    apply: (entry, context) => workload?.apply?.(entry, context),
+    apply: (entry, context) => made.workload?.apply?.(entry, context),
     onEngine: (node, engine) => {
       watchCatchUp(cluster, engine)
       listen(engine, swarm, (what) => book.count(what))
       engine.on('fault', ({ partition }) => {
-        if (partition === undefined) faults?.restartSoon(node.id)
+        if (partition === undefined) made.faults?.restartSoon(node.id)
       })
-      workload?.onEngine?.(node, engine)
+      made.workload?.onEngine?.(node, engine)
     },
-    onRefusedStart: ({ id }) => faults?.restartSoon(id),
+    onRefusedStart: ({ id }) => made.faults?.restartSoon(id),
   })
   const { book } = cluster
-  workload = (options.workload ?? logWorkload)({
+  const workload = (options.workload ?? logWorkload)({
     seed,
     random: stream(seed, 'workload'),
     cluster,
@@ -110,7 +110,7 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
     limits: swarm.limits,
     ...(options.skipOperation === undefined ? {} : { skipOperation: options.skipOperation }),
   })
-  faults = new Faults({
+  const faults = new Faults({
     seed,
     cluster,
     swarm,
@@ -120,6 +120,7 @@ export async function runSeed<Message>(seed: number, options: StormOptions<Messa
       if (options.record === true) injected.push(fault)
     },
   })
+  Object.assign(made, { workload, faults })
   try {
     cluster.startAll()
     workload.start()

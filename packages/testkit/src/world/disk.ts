@@ -257,9 +257,9 @@ export class SimDisk implements NodeDisk {
     }
     return {
       recover: (identity) => {
-        if (this.#fires('recover')) return never()
         const refusal = this.#refusalOf(identity)
         if (refusal !== undefined) return this.#refuse(process, refusal)
+        if (this.#fires('recover')) return never()
         return this.#answer(process, this.#delay(), () => {
           this.#owner = process
           this.#incarnation++
