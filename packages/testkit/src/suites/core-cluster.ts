@@ -14,7 +14,7 @@ import {
   type Protocol,
   type Random,
 } from '@mako/engine'
-import { CoreNode, latin1, outputText } from './core-node.ts'
+import { charactersOf, CoreNode, outputText } from './core-node.ts'
 
 export interface Envelope {
   readonly from: NodeId
@@ -176,5 +176,5 @@ export class CoreCluster<Message> {
 
 /** What a block says, whatever term this copy of it was accepted in. */
 function valueOf(block: Block): string {
-  return latin1.decode(restamp(block, proposedTermOf(block)).bytes)
+  return charactersOf(restamp(block, proposedTermOf(block)).bytes)
 }

@@ -208,13 +208,17 @@ export class CoreNode<Message> {
   }
 }
 
-/** Every byte is another character. */
-export const latin1: TextDecoder = new TextDecoder('latin1')
+const latin1 = new TextDecoder('latin1')
+
+/** Bytes as text; every byte is another character. */
+export function charactersOf(bytes: Uint8Array): string {
+  return latin1.decode(bytes)
+}
 
 /** An output, or a message, as text for comparing: bytes as characters, and the order of properties does not count. */
 export function outputText(output: unknown): string {
   return JSON.stringify(output, (_, value: unknown) => {
-    if (value instanceof Uint8Array) return latin1.decode(value)
+    if (value instanceof Uint8Array) return charactersOf(value)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
   })
