@@ -43,7 +43,7 @@ export async function heal(options: QuietOptions): Promise<void> {
   const { book } = cluster
   const healingMs = HEALING_TIMEOUTS * swarm.tuning.electionTimeoutMs + HEALING_MS
   const step: Step = async (what, condition, limitMs = healingMs) => {
-    if (await cluster.runUntil(nowAndThen(cluster, condition), limitMs)) return true
+    if (await waitFor(cluster, condition, limitMs)) return true
     const detail = cluster.nodes.map((node) => describeNode(node)).join('; ')
     book.broken('liveness', `${what} has not happened ${limitMs} ms after the faults have ended: ${detail}`)
     return false
@@ -73,16 +73,24 @@ export async function heal(options: QuietOptions): Promise<void> {
 }
 
 /** Virtual milliseconds between two looks at a condition that takes long to look at. */
-const LOOK_MS = 0.5
+const LOOK_MS = 1
 
-/** The same condition, not asked after each and every event. */
-function nowAndThen({ time }: AnyCluster, condition: () => boolean): () => boolean {
-  let nextMs = time.nowMs
-  return () => {
-    if (time.nowMs < nextMs) return false
-    nextMs = time.nowMs + LOOK_MS
-    return condition()
+/** Runs until the condition holds; it is looked at every now and then, whether anything happens meanwhile or not. */
+async function waitFor(cluster: AnyCluster, condition: () => boolean, limitMs: number): Promise<boolean> {
+  let isDue = true
+  let isWaiting = true
+  const look = (): void => {
+    isDue = true
+    if (isWaiting) cluster.time.schedule(LOOK_MS, look)
   }
+  look()
+  const holds = await cluster.runUntil(() => {
+    if (!isDue) return false
+    isDue = false
+    return condition()
+  }, limitMs)
+  isWaiting = false
+  return holds
 }
 
 /** One node in a few words: role, term, and how far each partition is. */
