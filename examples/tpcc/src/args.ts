@@ -4,6 +4,10 @@
 
 import { parseArgs } from 'node:util'
 
+/** What replicates the streams. */
+export const PROTOCOLS = ['raft', 'paxos'] as const
+export type ProtocolName = (typeof PROTOCOLS)[number]
+
 export interface DemoOptions {
   readonly warehouses: number
   /** Replicated logs over which the transactions are spread. */
@@ -17,7 +21,7 @@ export interface DemoOptions {
   readonly terminals: number
   /** Transactions that one terminal may have on their way at once. */
   readonly outstanding: number
-  readonly protocol: 'raft'
+  readonly protocol: ProtocolName
   readonly json: boolean
   /** Where the nodes keep their logs; undefined means a new temporary folder. */
   readonly data: string | undefined
@@ -42,7 +46,7 @@ proved that nothing was lost.
   --seed N          seed of the data and of the transactions (1)
   --terminals N     terminals in each process (8)
   --outstanding N   transactions that one terminal may have on their way (16)
-  --protocol NAME   raft (raft)
+  --protocol NAME   raft or paxos (raft)
   --data DIR        where the nodes keep their logs; must be empty or new (a temporary folder)
   --keep            keep the data folder; it is always kept when a proof has failed
   --json            one JSON object as the last line; everything else goes to stderr
@@ -126,8 +130,9 @@ function fraction(name: string, text: string | undefined, byDefault: number): nu
 }
 
 function protocol(text: string | undefined): DemoOptions['protocol'] {
-  if (text === undefined || text === 'raft') return 'raft'
-  throw new Error(`--protocol must be raft, not '${text}'.`)
+  const name = text === undefined ? DEFAULTS.protocol : PROTOCOLS.find((each) => each === text)
+  if (name !== undefined) return name
+  throw new Error(`--protocol must be one of ${PROTOCOLS.join(', ')}, not '${text ?? ''}'.`)
 }
 
 function folder(text: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 // What the parent and its nodes say to each other over the channel of the child process. Plain data, types only.
 
+import type { ProtocolName } from './args.ts'
 import type { Counters } from './terminals.ts'
 import type { ReceiptRuns } from './receipts.ts'
 
@@ -15,6 +16,7 @@ export interface NodeConfig {
   readonly nodeId: string
   readonly nodes: readonly NodeAddress[]
   readonly folder: string
+  readonly protocol: ProtocolName
   readonly streams: number
   readonly warehouses: number
   readonly scale: number

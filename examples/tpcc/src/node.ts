@@ -5,6 +5,7 @@
 
 import { setImmediate as nextTurn, setTimeout as after } from 'node:timers/promises'
 import { createEngine, type LeaderHint, type Member, type ReplicationEngine } from '@mako/engine'
+import { paxos } from '@mako/paxos'
 import { raft } from '@mako/raft'
 import { createDatabase, type Database } from '@mako/store/kv'
 import { openFileLog } from '@mako/store/log'
@@ -19,8 +20,7 @@ import { Terminals } from './terminals.ts'
 import { checkConsistency, hasReceipt, type Reader, tables } from './workload/index.ts'
 
 const REPORT_EVERY_MS = 200
-const HEARTBEAT_MS = 50
-const ELECTION_TIMEOUT_MS = 500
+const TIMINGS = { heartbeatMs: 50, electionTimeoutMs: 500 }
 /** Turns in which a node looks for a transaction to execute before it stops without one. */
 const MAX_TURNS_TO_PAUSE = 1_000
 
@@ -49,8 +49,7 @@ class Node {
     const self = config.nodes.find((node) => node.id === config.nodeId)
     if (self === undefined) throw new Error(`'${config.nodeId}' is not a node of the cluster.`)
     const partitions = Array.from({ length: config.streams }, (_, stream) => stream)
-    const engine = createEngine({
-      protocol: raft({ heartbeatMs: HEARTBEAT_MS, electionTimeoutMs: ELECTION_TIMEOUT_MS }),
+    const shared = {
       nodeId: config.nodeId,
       members: config.nodes.map(({ id, address }): Member => ({ id, address })),
       clusterId: 'tpcc',
@@ -58,7 +57,11 @@ class Node {
       leadTogether: [partitions],
       log: await openFileLog(config.folder),
       transport: tcpTransport({ listen: self.address }),
-    })
+    }
+    const engine =
+      config.protocol === 'paxos'
+        ? createEngine({ ...shared, protocol: paxos(TIMINGS) })
+        : createEngine({ ...shared, protocol: raft(TIMINGS) })
     engine.on('fault', ({ error }) => tell({ type: 'fault', message: error.message }))
     const node = new Node(config, engine)
     engine.on('follower', () => node.#terminals.observe(unitedHint(engine)))

@@ -265,12 +265,13 @@ export class Demo {
   }
 
   #configOf(node: ClusterProcess): NodeConfig {
-    const { streams, warehouses, scale, seed, terminals, outstanding } = this.#options
+    const { protocol, streams, warehouses, scale, seed, terminals, outstanding } = this.#options
     const position = this.#nodes.indexOf(node)
     return {
       nodeId: node.id,
       nodes: this.#nodes.map(({ address }) => address),
       folder: `${this.#folder}/${node.id}`,
+      protocol,
       streams,
       warehouses,
       scale,

@@ -10,7 +10,7 @@ describe('parseArguments', () => {
 
   it('takes every option, also after the separator of a package manager', () => {
     const argv =
-      '-- --warehouses 2 --streams 8 --seconds 12.5 --scale 1 --seed 7 --terminals 3 --outstanding 5 --protocol raft --data d --keep --json'
+      '-- --warehouses 2 --streams 8 --seconds 12.5 --scale 1 --seed 7 --terminals 3 --outstanding 5 --protocol paxos --data d --keep --json'
     expect(parseArguments(argv.split(' '))).toEqual({
       status: 'RUN',
       options: {
@@ -21,7 +21,7 @@ describe('parseArguments', () => {
         seed: 7,
         terminals: 3,
         outstanding: 5,
-        protocol: 'raft',
+        protocol: 'paxos',
         data: 'd',
         keep: true,
         json: true,
@@ -45,7 +45,7 @@ describe('parseArguments', () => {
     [['--scale', '1.01'], '--scale'],
     [['--seed', '-1'], '--seed'],
     [['--terminals', '100000'], '--terminals'],
-    [['--protocol', 'paxos'], '--protocol'],
+    [['--protocol', 'zab'], '--protocol'],
     [['--data', ''], '--data'],
     [['--fast'], '--fast'],
     [['quickly'], 'quickly'],
