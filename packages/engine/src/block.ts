@@ -147,7 +147,7 @@ export function decodeBlock(bytes: Uint8Array): Block {
     throw corrupt('was first proposed in an impossible term')
   }
   if (count < 1 || count * ENTRY_HEADER_BYTES > bytes.length) throw corrupt('has an impossible number of entries')
-  if (!Number.isSafeInteger(index + count - 1)) throw corrupt('goes beyond the highest index')
+  if (index > Number.MAX_SAFE_INTEGER - count) throw corrupt('goes beyond the highest index')
   return { index, term, count, bytes }
 }
 
