@@ -9,7 +9,7 @@ import { IMPOSSIBLE, placed, type Model, type Placed, type Step } from './model.
 type Register = string | undefined
 
 /** One register for each key. `append` joins texts, `incr` counts from 0, and numbers are written in decimal. */
-export const registerModel: Model<Register, KeyOperation> = {
+export const registerModel: Model<string | undefined, KeyOperation> = {
   name: 'register',
   init: () => undefined,
   step: stepOf,
