@@ -12,6 +12,8 @@ export { logSuite, type LogPlace, type LogSuiteOptions } from './log-suite.ts'
 export {
   stateMachineSuite,
   type ApplyMachine,
+  type MachineDigest,
+  type MachineSuiteBase,
   type SpeculativeMachine,
   type StateMachineSuiteOptions,
 } from './machine-suite.ts'

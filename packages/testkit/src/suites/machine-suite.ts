@@ -6,13 +6,14 @@
 import { below, encodeBlock, entriesOf, MakoError, seededRandom, type Entry, type Random } from '@mako/engine'
 import { runCases, type Case, type SuiteOptions, type TestRunner } from './runner.ts'
 
-type Digest = string | number | bigint
+/** What tells states apart. */
+export type MachineDigest = string | number | bigint
 
 /** What an apply callback does, and a digest of the state that it works on. */
 export interface ApplyMachine {
   apply(entry: Entry): unknown
   /** Equal on two machines if and only if their states are equal; changes nothing. */
-  digest(): Digest | Promise<Digest>
+  digest(): MachineDigest | Promise<MachineDigest>
 }
 
 /** The `StateMachine` of `@mako/watermark`, and a digest of its newest state. */
@@ -20,10 +21,11 @@ export interface SpeculativeMachine {
   replay(transaction: Uint8Array, stamp: number, epoch: number): void
   rollBack(epoch: number, finalWatermark: number): void
   settle(watermark: number): void
-  digest(): Digest | Promise<Digest>
+  digest(): MachineDigest | Promise<MachineDigest>
 }
 
-interface MachineSuiteBase extends SuiteOptions {
+/** What both kinds of machines are given. */
+export interface MachineSuiteBase extends SuiteOptions {
   /** Payloads that the machine understands, drawn from `random` and nothing else. At least 20; a few hundred are good. */
   readonly commands: (random: Random) => readonly Uint8Array[]
 }
