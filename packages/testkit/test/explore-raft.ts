@@ -41,6 +41,9 @@ export function inspectableRaft(
   const protocol = raft({ preVote: false, checkQuorum: false, ...timing, ...options })
   const nodes = new WeakMap<Core<RaftMessage>, RaftNode>()
   let made: RaftNode | undefined
+  const meet = (node: RaftNode): void => {
+    made = node
+  }
   const watched = wrap({
     ...protocol,
     encode: (message) => protocol.encode(message),
@@ -50,7 +53,7 @@ export function inspectableRaft(
       const { prototype } = RaftNode
       const draw = Object.getOwnPropertyDescriptor(prototype, 'drawElectionDeadline')!
       prototype.drawElectionDeadline = function (this: RaftNode) {
-        made = this
+        meet(this)
       }
       try {
         return protocol.createCore(core)

@@ -2,7 +2,7 @@
 
 import type { Protocol } from '@mako/engine'
 import type { RaftMessage } from '@mako/raft'
-import { logWorkload, runSeed, type ProtocolTuning, type SeedResult } from '../src/index.ts'
+import { runSeed, type ProtocolTuning, type SeedResult } from '../src/index.ts'
 import { raftProbe, simRaft } from '../src/node/raft.ts'
 import { describeRaftState } from '../src/spec/raft-message.ts'
 import type { Trace } from '../src/trace/event.ts'
@@ -19,17 +19,14 @@ export async function tracedStorm(
   seconds: number,
   protocol: (tuning: ProtocolTuning) => Protocol<RaftMessage> = simRaft,
 ): Promise<TracedStorm> {
-  const recorder = new TraceRecorder({ limit: Number.POSITIVE_INFINITY, describeState: describeRaftState })
+  const trace = new TraceRecorder({ limit: Number.POSITIVE_INFINITY, describeState: describeRaftState })
   const result = await runSeed<RaftMessage>(seed, {
-    protocol: (tuning, node) => recorder.observe(node, protocol(tuning)),
+    protocol,
     probe: raftProbe,
     seconds,
-    workload: (world) => {
-      // By now the cluster's time can be read: nothing has happened before.
-      const ids = world.cluster.nodes.map(({ id }) => id)
-      recorder.begin(ids, () => world.cluster.time.nowMs)
-      return logWorkload(world)
-    },
+    trace,
+    // Partitions are alike and say nothing of each other.
+    fit: (swarm) => ({ ...swarm, partitions: [0], leadTogether: [] }),
   })
-  return { result, trace: recorder.trace() }
+  return { result, trace: trace.trace() }
 }

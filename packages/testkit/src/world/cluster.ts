@@ -198,6 +198,7 @@ export class SimCluster<Message> {
       clock: process.clock,
       random: seededRandom(random.u32()),
     })
+    trace?.observeEngine(id, engine)
     // Whoever registers callbacks, here or in a workload, is watched.
     const onApply = engine.onApply.bind(engine)
     engine.onApply = (callbacks, partition) =>
@@ -221,7 +222,6 @@ export class SimCluster<Message> {
       const where = `${id}, partition ${String(partition)}, entry ${String(index)}`
       this.book.broken('engine-fault', `${where}: ${error.code}: ${error.message}`)
     })
-    trace?.observeEngine(id, engine)
     Object.assign(node, { process, engine, watch })
     this.book.history.add(6, this.book.nodes.indexOf(id))
     this.#options.onEngine?.(node, engine)
