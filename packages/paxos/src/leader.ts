@@ -168,7 +168,8 @@ function nextBlocks(node: PaxosNode, leader: LeaderState, peer: Progress): reado
   const entries = inflightEntries - peer.inflightEntries
   let blocks: readonly Block[] = log.blocksFrom(peer.next, leader.lastIndex, Math.min(messageBytes, bytes), entries)
   if (blocks.length === 0) blocks = peer.fetched
-  if (blocks[0]?.index !== peer.next) {
+  const [first] = blocks
+  if (first?.index !== peer.next) {
     peer.fetched = []
     if (peer.read === undefined && node.now >= peer.readNotBefore) {
       peer.read = node.requestRead(peer.next, { type: 'catch-up', to: peer.id })
@@ -176,11 +177,10 @@ function nextBlocks(node: PaxosNode, leader: LeaderState, peer: Progress): reado
     return []
   }
   // A block that does not fit into the window waits for room, unless it would be the only one on its way.
-  const [first] = blocks
-  const doesFit = first!.bytes.length <= bytes && first!.count <= entries
+  const doesFit = first.bytes.length <= bytes && first.count <= entries
   if (!doesFit && peer.inflightEntries > 0) return []
   // What was chosen in an earlier ballot is what this one proposes there.
-  return first!.index > commit ? blocks : blocks.map((block) => (block.index > commit ? block : restamp(block, ballot)))
+  return first.index > commit ? blocks : blocks.map((block) => (block.index > commit ? block : restamp(block, ballot)))
 }
 
 function sendHeartbeat(node: PaxosNode, peer: Progress): void {

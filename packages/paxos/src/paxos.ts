@@ -174,9 +174,9 @@ class PaxosCore implements Core<PaxosMessage> {
 
   #onElectionTimeout(): void {
     const node = this.#node
-    // An attempt that somebody else wanted of a node that does not campaign by itself ends here.
+    // Whom it knew as its leader is gone, and so is an attempt that somebody else wanted of it.
     if (!node.mayCampaign) {
-      if (node.state.role !== 'follower') node.becomeFollower(undefined)
+      node.becomeFollower(undefined)
       node.drawElectionDeadline()
       return
     }

@@ -23,7 +23,8 @@ export function onLeaderDied(node: RaftNode, dead: NodeId): void {
   const { heartbeatMs, electionTimeoutMs } = node.options
   node.leaderHeardAt = Number.NEGATIVE_INFINITY
   node.hurryUntil = node.now + electionTimeoutMs
-  node.electionDeadline = Math.min(node.electionDeadline, node.now + heartbeatMs * turnAfter(node, dead))
+  const turn = node.fixedLeader === undefined ? turnAfter(node, dead) : 0
+  node.electionDeadline = Math.min(node.electionDeadline, node.now + heartbeatMs * turn)
   if (node.state.role === 'follower') node.becomeFollower(undefined)
 }
 
@@ -42,6 +43,7 @@ function turnAfter(node: RaftNode, dead: NodeId): number {
 
 /** Starts a term and asks for the votes of all; `transfer` when the leader itself has asked for it. */
 export function startElection(node: RaftNode, election: 'vote' | 'transfer'): void {
+  if (election === 'transfer') node.standsIn = false
   node.startTerm()
   const ownVoteWrite = node.stateWrite()
   ask(node, { role: 'candidate', election, term: node.term, votes: new Map(), ownVoteWrite })

@@ -4,7 +4,7 @@
 // or below commit; commit follows the leader's only as far as this very leader's log has been compared with
 // ours in this term; what is reported as `match` is durable when the report leaves.
 
-import { lastIndexOf, MakoError, type NodeId } from '@mako/engine'
+import { lastIndexOf, MakoError, type NodeId, uniform } from '@mako/engine'
 import type { Append, Heartbeat, Hint, VoteRequest } from './messages.ts'
 import type { FollowerState, RaftNode } from './node.ts'
 
@@ -70,6 +70,15 @@ export function onVoteRequest(node: RaftNode, from: NodeId, request: VoteRequest
     node.drawElectionDeadline()
   }
   answerVote(node, from, request, granted)
+  // The fixed leader may not lead with a log that lags behind. Whoever has a newer one leads in its place, as briefly as
+  // it can: see `onLeaderTick`.
+  if (!isUpToDate && from === node.fixedLeader && !node.isLoyal() && node.state.role === 'follower') {
+    node.electionDeadline = Math.min(
+      node.electionDeadline,
+      node.now + node.options.heartbeatMs * uniform(node.core.random, 0, 2),
+    )
+    node.standsIn = true
+  }
 }
 
 export function answerVote(node: RaftNode, to: NodeId, request: VoteRequest, granted: boolean): void {
@@ -95,6 +104,7 @@ function follow(node: RaftNode, leader: NodeId): FollowerState {
     node.announce()
   }
   node.leaderHeardAt = node.now
+  node.standsIn = false
   node.hurryUntil = Number.NEGATIVE_INFINITY
   node.drawElectionDeadline()
   return node.state as FollowerState

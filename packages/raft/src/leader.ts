@@ -54,6 +54,7 @@ export function onLeaderTick(node: RaftNode, leader: LeaderState, isPaused: bool
     leader.transfer = undefined
     node.transfers.push('aborted')
   }
+  if (node.standsIn && !leader.transfer) startTransfer(node, leader, node.fixedLeader)
   for (const peer of leader.progress.values()) {
     const { appendedAt, heartbeatAt, heardAt = Number.NEGATIVE_INFINITY } = peer
     // An append stands in for a heartbeat only while answers keep coming: its own may wait for a slow disk.

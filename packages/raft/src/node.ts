@@ -63,6 +63,8 @@ export class RaftNode {
   readonly options: ResolvedRaftOptions
   readonly core: CoreOptions
   readonly log: RaftLog
+  /** Who alone campaigns by itself; undefined when everybody does. */
+  readonly fixedLeader: NodeId | undefined
 
   now: number
   state: RoleState = { role: 'follower', verified: 0 }
@@ -71,6 +73,8 @@ export class RaftNode {
   /** When the leader was last heard; protects it from elections (thesis 6.2, 9.6). */
   leaderHeardAt: number = Number.NEGATIVE_INFINITY
   electionDeadline = 0
+  /** True when this node may lead for the fixed leader, whose log lags behind, until that is mended. */
+  standsIn = false
   /** Until then elections that fail are soon tried again, because the leader is known to be dead. */
   hurryUntil: number = Number.NEGATIVE_INFINITY
 
@@ -94,8 +98,12 @@ export class RaftNode {
       throw new MakoError('BAD_OPTION', `${core.nodeId} is not among the members.`)
     if (new Set(core.members).size !== core.members.length)
       throw new MakoError('BAD_OPTION', 'A member is named twice.')
+    if (options.fixedLeader !== undefined && !core.members.includes(options.fixedLeader)) {
+      throw new MakoError('BAD_OPTION', `The fixed leader, ${options.fixedLeader}, is not among the members.`)
+    }
     this.options = options
     this.core = core
+    this.fixedLeader = options.leadership === 'fixed' ? (options.fixedLeader ?? core.members[0]!) : undefined
     this.id = core.nodeId
     this.peers = core.members.filter((member) => member !== core.nodeId)
     this.quorum = Math.floor(core.members.length / 2) + 1
@@ -111,8 +119,20 @@ export class RaftNode {
     this.now = core.now
     this.#announced = { role: 'follower', term: hard.term, leader: undefined, readyIndex: 0 }
     this.drawElectionDeadline()
-    // Nobody else could lead.
-    if (this.quorum === 1) this.electionDeadline = core.now
+    // Nobody else could lead, or nobody else shall.
+    if (this.quorum === 1 || this.fixedLeader === core.nodeId) this.electionDeadline = core.now
+    if (this.knownLeader !== undefined) this.announce()
+  }
+
+  /** Whom others are sent to: the leader, and while there is none the one who shall lead. */
+  get knownLeader(): NodeId | undefined {
+    if (this.leader !== undefined || this.fixedLeader === this.id) return this.leader
+    return this.fixedLeader
+  }
+
+  /** True when this node may campaign without being told to. */
+  get mayCampaign(): boolean {
+    return this.fixedLeader === undefined || this.fixedLeader === this.id || this.standsIn
   }
 
   get term(): number {
@@ -227,6 +247,7 @@ export class RaftNode {
   becomeFollower(leader: NodeId | undefined): void {
     if (this.state.role === 'leader') {
       if (this.state.transfer) this.transfers.push('aborted')
+      this.standsIn = false
       this.drawElectionDeadline()
     }
     this.state = { role: 'follower', verified: 0 }
@@ -243,7 +264,7 @@ export class RaftNode {
 
   announce(): void {
     const readyIndex = this.state.role === 'leader' ? this.state.readyIndex : 0
-    const change: RoleChange = { role: this.state.role, term: this.#term, leader: this.leader, readyIndex }
+    const change: RoleChange = { role: this.state.role, term: this.#term, leader: this.knownLeader, readyIndex }
     const last = this.#announced
     if (change.role === last.role && change.term === last.term && change.leader === last.leader) return
     this.#announced = change

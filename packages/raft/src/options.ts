@@ -44,6 +44,20 @@ export interface RaftOptions {
    * @default none
    */
   readonly preferredLeader?: NodeId
+  /**
+   * `elected`: whoever misses the leader campaigns. `fixed`: only `fixedLeader` does; the others wait for it, however
+   * long, and name it in their answers. A transfer by hand moves leadership to another node; that one leads until it is
+   * moved again, or until it stops leading for any reason, a restart included: then `fixedLeader` campaigns. When the log
+   * of `fixedLeader` lags behind, so that nobody may vote for it (thesis 3.6.1), a node with a newer log leads for the
+   * moment, brings it up to date, and hands over.
+   * @default 'elected'
+   */
+  readonly leadership?: 'elected' | 'fixed'
+  /**
+   * Who leads with `leadership: 'fixed'`. All nodes must be told the same.
+   * @default the first in the list of members
+   */
+  readonly fixedLeader?: NodeId
 }
 
 export interface ResolvedRaftOptions {
@@ -54,6 +68,8 @@ export interface ResolvedRaftOptions {
   readonly checkQuorum: boolean
   readonly noopOnElection: boolean
   readonly preferredLeader: NodeId | undefined
+  readonly leadership: 'elected' | 'fixed'
+  readonly fixedLeader: NodeId | undefined
 }
 
 export const DEFAULT_RAFT_OPTIONS: ResolvedRaftOptions = {
@@ -64,6 +80,8 @@ export const DEFAULT_RAFT_OPTIONS: ResolvedRaftOptions = {
   checkQuorum: true,
   noopOnElection: true,
   preferredLeader: undefined,
+  leadership: 'elected',
+  fixedLeader: undefined,
 }
 
 /** Below this many heartbeats in an election timeout, a few lost messages are enough for a needless election. */
@@ -82,12 +100,15 @@ export function resolveOptions(options: RaftOptions): ResolvedRaftOptions {
   for (const key of ['preVote', 'checkQuorum', 'noopOnElection'] as const) {
     if (typeof resolved[key] !== 'boolean') throw bad(`${key} must be true or false`)
   }
-  const { heartbeatMs, electionTimeoutMs, tickMs, preferredLeader } = resolved
+  const { heartbeatMs, electionTimeoutMs, tickMs, leadership, fixedLeader } = resolved
   if (electionTimeoutMs <= heartbeatMs) throw bad('electionTimeoutMs must be greater than heartbeatMs')
   if (tickMs > heartbeatMs) throw bad('tickMs must not be greater than heartbeatMs')
-  if (preferredLeader === '' || (preferredLeader !== undefined && typeof preferredLeader !== 'string')) {
-    throw bad('preferredLeader must be the id of a node')
+  for (const key of ['preferredLeader', 'fixedLeader'] as const) {
+    const value: unknown = resolved[key]
+    if (value === '' || (value !== undefined && typeof value !== 'string')) throw bad(`${key} must be the id of a node`)
   }
+  if (!['elected', 'fixed'].includes(leadership)) throw bad("leadership must be 'elected' or 'fixed'")
+  if (leadership === 'elected' && fixedLeader !== undefined) throw bad("fixedLeader needs leadership: 'fixed'")
   return resolved
 }
 

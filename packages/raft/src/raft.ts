@@ -88,7 +88,7 @@ class RaftCore implements Core<RaftMessage> {
         else if (node.leader === input.peer) onLeaderDied(node, input.peer)
         break
       case 'campaign':
-        if (node.state.role === 'follower' || node.state.role === 'pre-candidate') campaign(node)
+        if ((node.state.role === 'follower' || node.state.role === 'pre-candidate') && node.mayCampaign) campaign(node)
         break
       case 'transfer':
         if (node.state.role === 'leader') startTransfer(node, node.state, input.to)
@@ -102,7 +102,7 @@ class RaftCore implements Core<RaftMessage> {
   }
 
   admit(): Admission {
-    const { state, term, leader, log } = this.#node
+    const { state, term, knownLeader: leader, log } = this.#node
     if (state.role !== 'leader') return { status: 'NOT_LEADER', leader, term }
     if (state.transfer) return { status: 'TRANSFERRING' }
     return { status: 'LEADER', term, nextIndex: log.lastIndex + 1 }
@@ -131,7 +131,7 @@ class RaftCore implements Core<RaftMessage> {
   }
 
   status(): CoreStatus {
-    const { state, term, leader, commit, log, now } = this.#node
+    const { state, term, knownLeader: leader, commit, log, now } = this.#node
     const peers = this.#node.peers.map((id): PeerStatus => {
       const progress = state.role === 'leader' ? state.progress.get(id) : undefined
       if (!progress) return { id, match: 0, next: 0, inflightEntries: 0, silentMs: undefined }
@@ -150,7 +150,17 @@ class RaftCore implements Core<RaftMessage> {
     this.#wasPaused = isPaused
     this.#lastTickAt = node.now
     if (node.state.role === 'leader') onLeaderTick(node, node.state, isPaused)
-    else if (node.now >= node.electionDeadline && !isPaused) campaign(node)
+    else if (node.now >= node.electionDeadline && !isPaused) this.#onElectionTimeout()
+  }
+
+  #onElectionTimeout(): void {
+    const node = this.#node
+    if (node.mayCampaign) campaign(node)
+    else {
+      // Whom it knew as its leader is gone, and so is an election that somebody else wanted of it.
+      node.becomeFollower(undefined)
+      node.drawElectionDeadline()
+    }
   }
 
   #onMessage(from: NodeId, message: RaftMessage): void {

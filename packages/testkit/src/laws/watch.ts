@@ -199,7 +199,7 @@ export class NodeWatch<Message> {
       this.#book.broken('one-history', `${this.#where(entry)}: another entry is committed there`)
     }
     // The numbers of lives begin anew on a disk that was replaced, so they do not tell.
-    const own = origin.sequence > 0 && watch?.proposed.get(index) === entry.term
+    const own = origin.sequence > 0 && watch.proposed.get(index) === entry.term
     if (own !== (by === 'leader')) {
       this.#book.broken(
         'callback-by-origin',
