@@ -36,7 +36,7 @@ export default tseslint.config(
   },
   {
     // Nothing ambient in what must also run in a browser tab and under virtual time (DESIGN section 2).
-    files: ['packages/{engine,raft,watermark,testkit}/src/**/*.ts', 'packages/store/src/kv/**/*.ts'],
+    files: ['packages/{engine,raft,paxos,watermark,testkit}/src/**/*.ts', 'packages/store/src/kv/**/*.ts'],
     ignores: ['packages/engine/src/system.ts', 'packages/testkit/src/node/**'],
     rules: {
       'no-restricted-imports': [
