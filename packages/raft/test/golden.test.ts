@@ -1,5 +1,5 @@
 // The golden scripts of testdata/: stories about Raft, with everything that comes of each step. To take what is printed
-// for what is expected run `vitest run -u`, or set UPDATE_GOLDEN=1; then read every line that has changed.
+// for what is expected run `vitest run FILE -u`, or set UPDATE_GOLDEN=1; then read every line that has changed.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

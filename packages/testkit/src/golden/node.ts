@@ -149,6 +149,12 @@ export class GoldenNode<Message extends { readonly type: string }> {
     return this.disk.blocks.find((block) => block.index <= index && index <= lastIndexOf(block))
   }
 
+  /** The highest index that was ever written and is on the disk or on its way to it. */
+  get lastWritten(): number {
+    const waiting = this.disk.waiting.flatMap(({ write }) => (write.type === 'block' ? [write.block] : []))
+    return Math.max(0, ...[...this.disk.blocks.slice(-1), ...waiting].map(lastIndexOf))
+  }
+
   /** Takes what a core that has just been made wants at once, if it wants anything. */
   finishStart(heading: string): void {
     this.#finish(heading, true, [])

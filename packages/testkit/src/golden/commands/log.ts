@@ -22,8 +22,9 @@ function logText<Message extends { readonly type: string }>(
   const status = node.core?.status()
   const blocks: string[] = []
   if (!status) blocks.push(...node.disk.blocks.map(text))
-  for (let index = 1; index <= (status?.lastIndex ?? 0); index++) {
-    const block = node.blockAt(index)
+  for (let index = 1; status && index <= node.lastWritten; index++) {
+    // What is on the disk behind the end of the log is no part of it; what the core holds there, behind a hole, is.
+    const block = index <= status.lastIndex ? node.blockAt(index) : node.core?.blockAt(index)
     if (block?.index === index) blocks.push(text(block))
   }
   const all = blocks.length === 0 ? 'empty' : blocks.join(', ')
