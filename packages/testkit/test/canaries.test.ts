@@ -38,7 +38,7 @@ const BROKEN: readonly (readonly [name: string, lie: Lie, laws: readonly LawName
   ['commits alone', commitsAlone, ['quorum-durable', 'one-history']],
   ['counts itself before its disk', countsItselfEarly, ['quorum-durable']],
   ['votes for everybody', votesForAll, ['promises-kept', 'one-leader', 'leader-completeness', 'engine-fault']],
-  ['forgets its vote', forgetsVote, ['promises-kept', 'one-leader']],
+  ['forgets its vote', forgetsVote, ['promises-kept', 'one-leader', 'log-matching']],
   // Raft itself refuses to start with a log that is newer than its term.
   ['forgets term and vote', forgetsState, ['promises-kept', 'one-leader', 'engine-fault']],
   ['never votes', neverVotes, ['liveness']],
