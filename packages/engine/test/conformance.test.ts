@@ -25,8 +25,8 @@ interface Network {
 
 /** One line for each protocol; a short timeout, as most of these tests run in real time. */
 const PROTOCOLS: Readonly<Record<string, () => Protocol<never>>> = {
-  raft: () => raft({ heartbeatMs: 30, electionTimeoutMs: 250 }) as Protocol<never>,
-  paxos: () => paxos({ heartbeatMs: 30, electionTimeoutMs: 250 }) as Protocol<never>,
+  raft: () => raft({ heartbeatMs: 40, electionTimeoutMs: 400 }) as Protocol<never>,
+  paxos: () => paxos({ heartbeatMs: 40, electionTimeoutMs: 400 }) as Protocol<never>,
 }
 
 const LOGS: Readonly<Record<string, () => Logs>> = {

@@ -168,6 +168,17 @@ export class EngineCluster<Message> {
     return this.wait.of('an outcome', accepted.outcome)
   }
 
+  /** How many entries of these were applied; the others were lost to a change of leaders, and are nowhere. */
+  async applied(results: readonly Accepted[]): Promise<number> {
+    let count = 0
+    for (const result of results) {
+      const { status } = await this.outcome(result)
+      if (status === 'UNKNOWN') throw new Error('An outcome is UNKNOWN, though nobody has stopped.')
+      if (status === 'APPLIED') count += result.count
+    }
+    return count
+  }
+
   /** Waits until all nodes have applied equally far, and the leader everything it holds. */
   async level(): Promise<void> {
     const applied = ({ engine }: EngineLife): string => {
