@@ -89,3 +89,34 @@ export { registerWorkload } from './workload/register.ts'
 export { listAppendWorkload } from './workload/list-append.ts'
 export type { Workload, WorkloadFactory } from './workload/workload.ts'
 export type { CallbackFaults, ClientCluster, SimWorld } from './workload/world.ts'
+
+// Golden scripts: stories about a protocol as text, with exactly what came of each step.
+export {
+  blocksText,
+  blockText,
+  coreCommands,
+  GoldenCommand,
+  GoldenMismatchError,
+  runGolden,
+  spanText,
+  type Describe,
+  type GoldenHandler,
+  type GoldenHandlers,
+  type GoldenOptions,
+  type GoldenProtocolOptions,
+  type GoldenSetup,
+} from './golden/index.ts'
+
+// Mako's Raft lab, for any protocol.
+export {
+  createLab,
+  LAB,
+  LAB_TUNING,
+  runLabCase,
+  skipReason,
+  type Lab,
+  type LabCase,
+  type LabOptions,
+  type LabTuning,
+  type Started,
+} from './lab/index.ts'
