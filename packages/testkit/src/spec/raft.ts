@@ -8,83 +8,34 @@
 
 import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
 import { isOutput, type OutputEvent, type Trace, type TraceEvent } from '../trace/event.ts'
-import { logOf, SpecLog, type Place } from './log.ts'
+import type { Place, SpecLog } from './log.ts'
+import {
+  check,
+  diskOf,
+  groupOf,
+  hear,
+  lifeOf,
+  newTurn,
+  Refusal,
+  settle,
+  start,
+  type Group,
+  type Life,
+  type Write,
+} from './raft-life.ts'
 import { hardStateOf, raftMessage, type Election, type HardState, type RaftTraceMessage } from './raft-message.ts'
 import type { Verdict } from './verdict.ts'
 
-type Start = Extract<TraceEvent, { type: 'start' }>
-type Write = Extract<OutputEvent, { type: 'write' }>
 type Send = Extract<OutputEvent, { type: 'send' }>
 type RoleEvent = Extract<OutputEvent, { type: 'role' }>
 type Commit = Extract<OutputEvent, { type: 'commit' }>
 type Message<Type> = Extract<RaftTraceMessage, { type: Type }>
-
-/** What a node keeps over crashes: what is durable, and what was put out since and may be kept from its beginning. */
-interface Disk {
-  readonly log: SpecLog
-  state: HardState
-  unwritten: Write[]
-}
-
-/** What a node was told by the leader of a term: how far it may compare logs, and what is committed. */
-interface Told {
-  upTo: number
-  commit: number
-}
-
-/** The inputs of one turn: since the last output. */
-interface Turn {
-  readonly messages: { readonly from: NodeId; readonly message: RaftTraceMessage }[]
-  readonly proposed: BlockSpan[]
-  /** A tick or a wish to campaign. */
-  mayCampaign: boolean
-}
-
-/** One life of one node in one partition. */
-interface Life {
-  readonly node: NodeId
-  readonly quorum: number
-  log: SpecLog
-  state: HardState
-  commit: number
-  /** Writes put out, and those of them that are durable. */
-  issued: number
-  durable: number
-  /** By term of this life: the write that made the term durable, and the vote in it with its write. */
-  readonly termWrites: Map<number, number>
-  readonly votes: Map<number, { readonly candidate: NodeId; readonly write: number }>
-  readonly told: Map<number, Told>
-  /** By term that this node campaigned in or led: votes and pre-votes given to it, and the matches reported to it. */
-  readonly granted: Map<number, Set<NodeId>>
-  readonly preGranted: Map<number, Set<NodeId>>
-  readonly matches: Map<number, Map<NodeId, number>>
-  turn: Turn
-}
-
-/** One partition, over all nodes. */
-interface Group {
-  readonly disks: Map<NodeId, Disk>
-  readonly lives: Map<NodeId, Life>
-  /** By term: who leads it, and its log in that term, which only grows (3.6.3). */
-  readonly leaders: Map<number, { readonly node: NodeId; readonly log: SpecLog }>
-  /** What was ever committed. */
-  committed: SpecLog
-}
 
 /** What an output passes through, in order: the terms, and the logs (a truncation begins a new one). */
 interface Path {
   readonly terms: Set<number>
   readonly logs: SpecLog[]
   readonly ends: Place[]
-}
-
-class Refusal extends Error {
-  readonly rule: string
-
-  constructor(rule: string, message: string) {
-    super(message)
-    this.rule = rule
-  }
 }
 
 /** Accepts the trace of a Raft cluster, or names the first output that no rule allows. */
@@ -116,25 +67,6 @@ export function validateRaftTrace(trace: Trace): Verdict {
 
 function continues(event: OutputEvent, next: TraceEvent): boolean {
   return isOutput(next) && next.node === event.node && next.partition === event.partition
-}
-
-function groupOf(groups: Map<number, Group>, partition: number): Group {
-  let group = groups.get(partition)
-  if (group === undefined) {
-    group = { disks: new Map(), lives: new Map(), leaders: new Map(), committed: new SpecLog() }
-    groups.set(partition, group)
-  }
-  return group
-}
-
-function lifeOf(group: Group, node: NodeId): Life {
-  const life = group.lives.get(node)
-  check(life !== undefined, 'alive', 'a node acts that does not run')
-  return life
-}
-
-function check(holds: boolean, rule: string, message: string): asserts holds {
-  if (!holds) throw new Refusal(rule, message)
 }
 
 // ------------------------------------------------------------------------------------------------------------ inputs
@@ -181,111 +113,6 @@ function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEve
     case 'heal':
       return
   }
-}
-
-/** A node begins with what its disk has: all that was durable, and perhaps some of the writes that were on their way. */
-function start(group: Group, event: Start): void {
-  const { node, members } = event
-  const log = logOf(event.blocks)
-  const state = hardStateOf(event.state)
-  check(log !== undefined && state !== undefined, 'recovery', 'what the disk has kept is no state of Raft')
-  const disk = diskOf(group, node)
-  const isKept = (): boolean =>
-    disk.state.term === state.term &&
-    disk.state.votedFor === state.votedFor &&
-    disk.log.lastIndex === log.lastIndex &&
-    disk.log.agrees(log, log.lastIndex)
-  let kept = isKept()
-  for (const write of disk.unwritten) {
-    if (kept) break
-    store(disk, write)
-    kept = isKept()
-  }
-  disk.unwritten = []
-  check(kept, 'recovery', `the disk has term ${state.term} and ${log.lastIndex} entries, which is not what was written`)
-  group.lives.set(node, {
-    node,
-    quorum: Math.floor(members.length / 2) + 1,
-    log,
-    state,
-    commit: 0,
-    issued: 0,
-    durable: 0,
-    termWrites: new Map([[state.term, 0]]),
-    votes: new Map(state.votedFor === null ? [] : [[state.term, { candidate: state.votedFor, write: 0 }]]),
-    told: new Map(),
-    granted: new Map(),
-    preGranted: new Map(),
-    matches: new Map(),
-    turn: newTurn(),
-  })
-}
-
-function diskOf(group: Group, node: NodeId): Disk {
-  let disk = group.disks.get(node)
-  if (disk === undefined) {
-    disk = { log: new SpecLog(), state: { term: 0, votedFor: null }, unwritten: [] }
-    group.disks.set(node, disk)
-  }
-  return disk
-}
-
-function store(disk: Disk, write: Write): void {
-  if (write.what === 'block') disk.log.put(write.block, 0)
-  else disk.state = hardStateOf(write.state) ?? disk.state
-}
-
-function settle(group: Group, node: NodeId, write: number): void {
-  const life = lifeOf(group, node)
-  check(write <= life.issued, 'durable', `write ${write} is durable and was never put out`)
-  const disk = diskOf(group, node)
-  while (disk.unwritten.length > 0 && disk.unwritten[0]!.write <= write) store(disk, disk.unwritten.shift()!)
-  life.durable = Math.max(life.durable, write)
-}
-
-/** Notes what a node can know from now on. */
-function hear(life: Life, from: NodeId, message: RaftTraceMessage): void {
-  life.turn.messages.push({ from, message })
-  switch (message.type) {
-    case 'append':
-      hearLeader(life, message.term, lastIndexOf(message.blocks.at(-1)!), message.commit)
-      return
-    case 'heartbeat':
-      hearLeader(life, message.term, message.probe?.index ?? 0, message.commit)
-      return
-    case 'append-reply': {
-      const matches = entry(life.matches, message.term, () => new Map<NodeId, number>())
-      matches.set(from, Math.max(matches.get(from) ?? 0, message.match))
-      return
-    }
-    case 'vote-reply': {
-      const votes = message.election === 'pre-vote' ? life.preGranted : life.granted
-      if (message.granted) entry(votes, message.requestedTerm, () => new Set<NodeId>()).add(from)
-      return
-    }
-    case 'vote-request':
-    case 'timeout-now':
-      return
-  }
-}
-
-function hearLeader(life: Life, term: number, upTo: number, commit: number): void {
-  const told = entry(life.told, term, (): Told => ({ upTo: 0, commit: 0 }))
-  told.upTo = Math.max(told.upTo, upTo)
-  told.commit = Math.max(told.commit, commit)
-}
-
-function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key)
-  if (value === undefined) {
-    value = make()
-    map.set(key, value)
-  }
-  return value
-}
-
-function newTurn(): Turn {
-  return { messages: [], proposed: [], mayCampaign: false }
 }
 
 // ----------------------------------------------------------------------------------------------------------- outputs
