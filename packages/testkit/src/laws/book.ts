@@ -89,11 +89,11 @@ export interface LawBookOptions {
 }
 
 export class LawBook {
-  readonly counters: Counters = {}
   readonly history: HistoryHash = new HistoryHash()
   readonly nodes: readonly NodeId[]
   readonly #nowMs: () => number
   readonly #partitions: ReadonlyMap<number, PartitionRecord>
+  readonly #counters = new Map<string, number>()
   #violation: Violation | undefined
 
   constructor(options: LawBookOptions) {
@@ -113,6 +113,11 @@ export class LawBook {
     return this.#violation
   }
 
+  /** A copy of what was counted so far. */
+  get counters(): Counters {
+    return Object.fromEntries(this.#counters)
+  }
+
   get partitions(): readonly number[] {
     return [...this.#partitions.keys()]
   }
@@ -124,7 +129,7 @@ export class LawBook {
   }
 
   count(what: string, by = 1): void {
-    this.counters[what] = (this.counters[what] ?? 0) + by
+    this.#counters.set(what, (this.#counters.get(what) ?? 0) + by)
   }
 
   /** Notes a violation; the first one stays. */

@@ -44,9 +44,14 @@ export function combine(hash: number, value: number): number {
 export class HistoryHash {
   #value = 0
 
-  add(what: number, ...details: readonly number[]): void {
+  /** What has happened, with up to five details. Not a list of details: this is called for every event. */
+  add(what: number, first?: number, second?: number, third?: number, fourth?: number, fifth?: number): void {
     let value = combine(this.#value, what)
-    for (const detail of details) value = combine(value, detail)
+    if (first !== undefined) value = combine(value, first)
+    if (second !== undefined) value = combine(value, second)
+    if (third !== undefined) value = combine(value, third)
+    if (fourth !== undefined) value = combine(value, fourth)
+    if (fifth !== undefined) value = combine(value, fifth)
     this.#value = value
   }
 

@@ -8,6 +8,19 @@
 import type { AddLogResult, NodeId, Outcome } from '@mako/engine'
 import type { LawBook } from './book.ts'
 
+/** What is counted, by answer: made once, not for every call. */
+const ADD_LOG: Readonly<Record<AddLogResult['status'], string>> = {
+  SUCCESS: 'addLog SUCCESS',
+  NOT_LEADER: 'addLog NOT_LEADER',
+  BUSY: 'addLog BUSY',
+  REJECTED: 'addLog REJECTED',
+}
+const OUTCOME: Readonly<Record<Outcome['status'], string>> = {
+  APPLIED: 'outcome APPLIED',
+  LOST: 'outcome LOST',
+  UNKNOWN: 'outcome UNKNOWN',
+}
+
 /** What a client knows of one call. */
 interface Call {
   readonly keys: readonly number[]
@@ -49,7 +62,7 @@ export class Ledger {
     result: AddLogResult,
     owed: () => boolean,
   ): void {
-    this.#book.count(`addLog ${result.status}`)
+    this.#book.count(ADD_LOG[result.status])
     if (result.status !== 'SUCCESS') {
       for (const key of call.keys) this.#refused.set(key, result.status)
       return
@@ -121,7 +134,7 @@ export class Ledger {
     if (call.state !== 'open') this.#book.broken('answers', `${what} was answered twice`)
     call.state = outcome.status
     this.#open.delete(call)
-    this.#book.count(`outcome ${outcome.status}`)
+    this.#book.count(OUTCOME[outcome.status])
     this.#book.history.add(4, outcome.status.length, call.partition, call.index, call.keys[0]!)
     if (outcome.status !== 'APPLIED') return
     const { committed } = this.#book.partition(call.partition)

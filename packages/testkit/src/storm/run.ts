@@ -216,7 +216,7 @@ function liars(nodes: number, lies: DiskLies): Map<NodeId, DiskLies> {
 }
 
 function countersOf<Message>(cluster: SimCluster<Message>): Counters {
-  const counters: Counters = { ...cluster.book.counters }
+  const { counters } = cluster.book
   const add = (group: string, values: object): void => {
     for (const [name, value] of Object.entries(values) as [string, number][]) {
       counters[`${group}: ${name}`] = (counters[`${group}: ${name}`] ?? 0) + value
