@@ -1,6 +1,7 @@
 // A copy of the workspace in which code may be wrong, and the checks that run there.
 //
-// Always true: the workspace itself is never changed. The copy has its own sources and shares what is installed.
+// Always true: the workspace itself is never changed, and what happens to it later does not matter. The copy has its own
+// sources and shares what is installed.
 
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -19,11 +20,11 @@ export interface CheckResult {
 }
 
 export class Workspace {
-  readonly #root: string
   readonly #copy: string
+  /** The right version of each file that has been read. */
+  readonly #right = new Map<string, string>()
 
-  private constructor(root: string, copy: string) {
-    this.#root = root
+  private constructor(copy: string) {
     this.#copy = copy
   }
 
@@ -38,12 +39,14 @@ export class Workspace {
       },
     })
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
-    return new Workspace(root, copy)
+    return new Workspace(copy)
   }
 
   /** The right version of a file. */
-  read(file: string): Promise<string> {
-    return readFile(join(this.#root, file), 'utf8')
+  async read(file: string): Promise<string> {
+    const text = this.#right.get(file) ?? (await readFile(join(this.#copy, file), 'utf8'))
+    this.#right.set(file, text)
+    return text
   }
 
   write(file: string, text: string): Promise<void> {
