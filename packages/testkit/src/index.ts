@@ -10,6 +10,15 @@ export { runSeed, type SeedResult, type SeedSchedule, type StormOptions, type St
 export type { FaultFamily, FaultRates, InjectedFault } from './storm/plan.ts'
 export type { Profile, ProtocolTuning } from './storm/swarm.ts'
 
+// What of a failing seed is enough to fail.
+export {
+  shrinkSeed,
+  type Replay,
+  type ShrinkOptions,
+  type ShrinkProgress,
+  type ShrunkSeed,
+} from './shrink/shrink.ts'
+
 // The world, for scripted scenarios.
 export {
   SimCluster,
