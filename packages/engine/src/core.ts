@@ -125,8 +125,10 @@ export interface CoreLimits {
 export interface CoreOptions {
   readonly partition: number
   readonly nodeId: NodeId
-  /** All voting members, this node among them. */
+  /** All voting members, this node among them unless it is a learner. */
   readonly members: readonly NodeId[]
+  /** Members that do not vote. @default none */
+  readonly learners?: readonly NodeId[]
   readonly incarnation: number
   readonly recovered: RecoveredPartition
   readonly random: Random

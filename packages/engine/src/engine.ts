@@ -158,7 +158,8 @@ class Engine<Message> implements ReplicationEngine {
       const replica = new Replica<Message>({
         partition,
         nodeId,
-        members: members.map(({ id }) => id),
+        members: members.filter(({ learner }) => learner !== true).map(({ id }) => id),
+        learners: members.filter(({ learner }) => learner === true).map(({ id }) => id),
         incarnation: recovered.incarnation,
         recovered: recovered.partitions.get(partition) ?? { state: undefined, blocks: [] },
         protocol,

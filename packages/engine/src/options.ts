@@ -64,7 +64,9 @@ function checkMembers(members: readonly Member[], nodeId: NodeId): void {
   if (members.length === 0) throw bad('members', 'is empty')
   const ids = new Set<string>()
   const addresses = new Set<string>()
-  for (const [i, { id, address }] of members.entries()) {
+  if (members.every(({ learner }) => learner === true)) throw bad('members', 'has learners only, and nobody votes')
+  for (const [i, { id, address, learner }] of members.entries()) {
+    if (learner !== undefined && (learner as unknown) !== true) throw bad(`members[${i}].learner`, 'is not true')
     checkName(`members[${i}].id`, id)
     if (typeof address !== 'string' || address === '') throw bad(`members[${i}].address`, 'is not a non-empty string')
     if (ids.has(id)) throw bad('members', `has two members with the id '${id}'`)

@@ -98,6 +98,12 @@ export interface Member {
   readonly id: NodeId
   /** `host:port` for TCP; whatever the transport understands. */
   readonly address: string
+  /**
+   * True for a member that receives and applies everything that is committed, and neither votes nor leads nor counts in
+   * any majority. Not every protocol has learners.
+   * @default a voter
+   */
+  readonly learner?: true
 }
 
 export interface TransportHandlers {

@@ -37,6 +37,7 @@ export interface ReplicaOptions<Message> {
   readonly partition: number
   readonly nodeId: NodeId
   readonly members: readonly NodeId[]
+  readonly learners: readonly NodeId[]
   readonly incarnation: number
   readonly recovered: RecoveredPartition
   readonly protocol: Protocol<Message>
@@ -79,13 +80,14 @@ export class Replica<Message> implements WriteOwner {
   #stopped = false
 
   constructor(options: ReplicaOptions<Message>) {
-    const { partition, nodeId, members, incarnation, recovered, random, limits, clock } = options
+    const { partition, nodeId, members, learners, incarnation, recovered, random, limits, clock } = options
     this.partition = partition
     this.#options = options
     this.#core = options.protocol.createCore({
       partition,
       nodeId,
       members,
+      learners,
       incarnation,
       recovered,
       random,

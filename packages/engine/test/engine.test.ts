@@ -1,4 +1,4 @@
-import { createEngine, DEFAULT_LIMITS, MakoError, restamp } from '@mako/engine'
+import { createEngine, DEFAULT_LIMITS, MakoError, type Member, restamp } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import { accepted, bench, leading, now } from './bench.ts'
 import { blockOf, bytes, FakeLog, FakeTransport, ManualClock, MEMBERS, noopBlock, puppets, text } from './fakes.ts'
@@ -111,6 +111,23 @@ describe('addLog', () => {
     for (let i = 0; i < 3; i++) apply.engine.addLog(bytes('x'))
     await apply.clock.settle()
     expect(apply.engine.addLog(bytes('x'))).toMatchObject({ status: 'BUSY', reason: 'apply-lag' })
+  })
+})
+
+describe('members', () => {
+  it('may be learners, but not all of them', () => {
+    const { protocol } = puppets()
+    const make = (members: Member[]): unknown =>
+      createEngine({ protocol, nodeId: 'a', members, log: new FakeLog(), transport: new FakeTransport() })
+    const bad = expect.objectContaining({ code: 'BAD_OPTION' }) as unknown as Error
+    expect(() => make([{ id: 'a', address: 'x:1', learner: true }])).toThrow(bad)
+    expect(() => make([{ id: 'a', address: 'x:1', learner: false as unknown as true }])).toThrow(bad)
+    expect(
+      make([
+        { id: 'a', address: 'x:1' },
+        { id: 'b', address: 'x:2', learner: true },
+      ]),
+    ).toBeDefined()
   })
 })
 

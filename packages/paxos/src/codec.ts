@@ -89,8 +89,8 @@ function toWire(message: PaxosMessage): WireEnvelope {
     case 'handover':
       return { handover: { ballot: message.ballot } }
     case 'feeding': {
-      const { ballot, learner, from } = message
-      return { feeding: { ballot, learner, from } }
+      const { ballot, learner } = message
+      return { feeding: { ballot, learner } }
     }
     case 'learn':
       return { learn: { ballot: message.ballot, commit: message.commit, blocks: bytesOf(message.blocks) } }
@@ -172,7 +172,7 @@ function acceptedFrom(wire: WireAccepted): Accepted {
 function feedingFrom(wire: WireFeeding): Feeding {
   const learner = name(wire.learner)
   if (learner === undefined) throw corrupt('names no learner')
-  return { type: 'feeding', ballot: ballotOf(wire.ballot), learner, from: indexOf(wire.from) }
+  return { type: 'feeding', ballot: ballotOf(wire.ballot), learner }
 }
 
 function learnFrom(wire: WireLearn): Learn {

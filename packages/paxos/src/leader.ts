@@ -6,6 +6,8 @@
 // in whatever order (PI3), and commit is the end of the chosen blocks that follow each other without hole (PI8).
 
 import { type Block, encodeBlock, lastIndexOf, MakoError, type NodeId, restamp } from '@mako/engine'
+import { nextBlocks } from './catch-up.ts'
+import { careForLearners, newCare } from './learner.ts'
 import { type Chosen, fill } from './merge.ts'
 import type { Accepted } from './messages.ts'
 import type { LeaderState, PaxosNode } from './node.ts'
@@ -35,6 +37,7 @@ export function becomeLeader(node: PaxosNode, kept: readonly Block[], chosen: Ch
     progress,
     lastIndex,
     transfer: undefined,
+    learners: new Map(node.learners.map((learner) => [learner, newCare(node)])),
   }
   node.enter(state, node.id)
   for (const block of proposals) node.accept(block)
@@ -74,6 +77,7 @@ export function onLeaderTick(node: PaxosNode, leader: LeaderState, isPaused: boo
     if (isDue || isNews) sendHeartbeat(node, peer)
     if (isDue) tellTarget(node, leader, peer)
   }
+  careForLearners(node, leader)
 }
 
 /** True when a majority, this node included, was heard within the election timeout. */
@@ -132,17 +136,6 @@ export function onFollowerDied(leader: LeaderState, peer: NodeId): void {
   leader.progress.get(peer)?.restarted()
 }
 
-/** The log store has brought what a follower lacks. */
-export function onCatchUpRead(node: PaxosNode, leader: LeaderState, to: NodeId, blocks: readonly Block[]): void {
-  const peer = leader.progress.get(to)
-  if (!peer) return
-  peer.read = undefined
-  // What is neither chosen nor proposed in this ballot was accepted once and contradicts what was found: nobody proposes
-  // it any more.
-  peer.fetched = blocks.filter((block) => lastIndexOf(block) <= node.commit || block.term === node.ballot)
-  if (peer.fetched.length === 0) peer.readNotBefore = node.now + node.options.heartbeatMs
-}
-
 /**
  * Sends what is new to every follower: called when the output is taken, so that all blocks of a turn leave in one
  * message for each follower.
@@ -151,36 +144,14 @@ export function replicate(node: PaxosNode, leader: LeaderState): void {
   const { ballot, commit } = node
   for (const peer of leader.progress.values()) {
     while (peer.next <= leader.lastIndex) {
-      const blocks = nextBlocks(node, leader, peer)
+      // What was chosen in an earlier ballot is what this one proposes there.
+      const blocks = nextBlocks(node, peer, leader.lastIndex).map((block) => restamp(block, ballot))
       if (blocks.length === 0) break
       node.send(peer.id, { type: 'accept', ballot, commit, blocks }, 0)
       peer.sent(blocks, node.now)
       peer.commitSent = commit
     }
   }
-}
-
-function nextBlocks(node: PaxosNode, leader: LeaderState, peer: Progress): readonly Block[] {
-  const { log, ballot, commit } = node
-  const { messageBytes, inflightEntries, inflightBytes } = node.core.limits
-  if (peer.isFull(inflightEntries, inflightBytes)) return []
-  const bytes = inflightBytes - peer.inflightBytes
-  const entries = inflightEntries - peer.inflightEntries
-  let blocks: readonly Block[] = log.blocksFrom(peer.next, leader.lastIndex, Math.min(messageBytes, bytes), entries)
-  if (blocks.length === 0) blocks = peer.fetched
-  const [first] = blocks
-  if (first?.index !== peer.next) {
-    peer.fetched = []
-    if (peer.read === undefined && node.now >= peer.readNotBefore) {
-      peer.read = node.requestRead(peer.next, { type: 'catch-up', to: peer.id })
-    }
-    return []
-  }
-  // A block that does not fit into the window waits for room, unless it would be the only one on its way.
-  const doesFit = first.bytes.length <= bytes && first.count <= entries
-  if (!doesFit && peer.inflightEntries > 0) return []
-  // What was chosen in an earlier ballot is what this one proposes there.
-  return first.index > commit ? blocks : blocks.map((block) => (block.index > commit ? block : restamp(block, ballot)))
 }
 
 function sendHeartbeat(node: PaxosNode, peer: Progress): void {

@@ -89,12 +89,11 @@ export interface Handover {
   readonly ballot: number
 }
 
-/** From the leader to a voter: feed this learner, which has everything before `from`. */
+/** From the leader to a voter: feed this learner for the next election timeout. */
 export interface Feeding {
   readonly type: 'feeding'
   readonly ballot: number
   readonly learner: NodeId
-  readonly from: number
 }
 
 /** Chosen blocks for a learner, consecutive, perhaps none. The sender knows everything up to `commit` to be chosen. */

@@ -71,6 +71,24 @@ export interface LeaderState {
   /** The last index that is proposed in this ballot. */
   lastIndex: number
   transfer: Transfer | undefined
+  /** How each learner is looked after. */
+  readonly learners: ReadonlyMap<NodeId, Care>
+}
+
+/** What a leader knows of a learner, and which voter it has asked to feed it. */
+export interface Care {
+  feeder: NodeId
+  /** When this feeder was chosen, and when it was last told. */
+  since: number
+  toldAt: number
+  /** When the learner was last heard. */
+  heardAt: number
+}
+
+/** A learner that this node feeds, for as long as its leader wants it to. */
+export interface Feed {
+  readonly progress: Progress
+  until: number
 }
 
 export type RoleState = FollowerState | ProbingState | PreparingState | LeaderState
@@ -94,6 +112,10 @@ export class PaxosNode {
   readonly id: NodeId
   /** The other voters. */
   readonly peers: readonly NodeId[]
+  /** All members that do not vote. */
+  readonly learners: readonly NodeId[]
+  /** Whom this node feeds. */
+  readonly feeds: Map<NodeId, Feed> = new Map()
   readonly quorum: number
   readonly options: ResolvedPaxosOptions
   readonly core: CoreOptions
@@ -131,9 +153,11 @@ export class PaxosNode {
   #announced: RoleChange
 
   constructor(options: ResolvedPaxosOptions, core: CoreOptions) {
-    const { members, nodeId, recovered, limits, now } = core
-    if (!members.includes(nodeId)) throw new MakoError('BAD_OPTION', `${nodeId} is not among the members.`)
-    if (new Set(members).size !== members.length) throw new MakoError('BAD_OPTION', 'A member is named twice.')
+    const { members, learners = [], nodeId, recovered, limits, now } = core
+    if (!members.includes(nodeId) && !learners.includes(nodeId))
+      throw new MakoError('BAD_OPTION', `${nodeId} is not among the members.`)
+    if (new Set([...members, ...learners]).size !== members.length + learners.length)
+      throw new MakoError('BAD_OPTION', 'A member is named twice.')
     if (members.length > MAX_VOTERS) throw new MakoError('BAD_OPTION', `There are more than ${MAX_VOTERS} voters.`)
     if (options.fixedLeader !== undefined && !members.includes(options.fixedLeader)) {
       throw new MakoError('BAD_OPTION', `The fixed leader, ${options.fixedLeader}, is not among the members.`)
@@ -142,6 +166,7 @@ export class PaxosNode {
     this.core = core
     this.id = nodeId
     this.peers = members.filter((member) => member !== nodeId)
+    this.learners = learners
     this.quorum = Math.floor(members.length / 2) + 1
     this.ballots = new Ballots(members)
     this.fixedLeader = options.leadership === 'fixed' ? (options.fixedLeader ?? members[0]!) : undefined
@@ -184,7 +209,11 @@ export class PaxosNode {
 
   /** True when this node may campaign without being told to. */
   get mayCampaign(): boolean {
-    return this.fixedLeader === undefined || this.fixedLeader === this.id
+    return !this.isLearner && (this.fixedLeader === undefined || this.fixedLeader === this.id)
+  }
+
+  get isLearner(): boolean {
+    return this.learners.includes(this.id)
   }
 
   // ------------------------------------------------------------------------------------------------ what is wanted

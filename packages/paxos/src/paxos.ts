@@ -19,18 +19,19 @@ import type {
 } from '@mako/engine'
 import { MakoError } from '@mako/engine'
 import { onAccept, onHeartbeat, onPrepare, onProbe, onPromiseRead, refuse } from './acceptor.ts'
+import { onCatchUpRead } from './catch-up.ts'
 import { decodeMessage, encodeMessage } from './codec.ts'
 import {
   advanceCommit,
   hearsQuorum,
   onAccepted,
-  onCatchUpRead,
   onFollowerDied,
   onLeaderTick,
   propose,
   replicate,
   startTransfer,
 } from './leader.ts'
+import { feed, onFeeding, onLearn, onLearned } from './learner.ts'
 import type { PaxosMessage } from './messages.ts'
 import { PaxosNode } from './node.ts'
 import { type PaxosOptions, type ResolvedPaxosOptions, resolveOptions, warningsOf } from './options.ts'
@@ -68,13 +69,14 @@ export function paxos(options: PaxosOptions = {}): Protocol<PaxosMessage> {
 
 class PaxosCore implements Core<PaxosMessage> {
   readonly #node: PaxosNode
-  readonly #peers: ReadonlySet<NodeId>
+  /** All others, learners too. */
+  readonly #others: ReadonlySet<NodeId>
   #lastTickAt: number
   #wasPaused = false
 
   constructor(options: ResolvedPaxosOptions, core: CoreOptions) {
     this.#node = new PaxosNode(options, core)
-    this.#peers = new Set(this.#node.peers)
+    this.#others = new Set([...this.#node.peers, ...this.#node.learners])
     this.#lastTickAt = core.now
   }
 
@@ -84,7 +86,7 @@ class PaxosCore implements Core<PaxosMessage> {
     switch (input.type) {
       case 'message':
         // A message of somebody who is no member is nothing to us.
-        if (this.#peers.has(input.from)) this.#onMessage(input.from, input.message)
+        if (this.#others.has(input.from)) this.#onMessage(input.from, input.message)
         break
       case 'tick':
         this.#onTick()
@@ -98,6 +100,7 @@ class PaxosCore implements Core<PaxosMessage> {
         this.#onRead(input.request, input.blocks)
         break
       case 'peer-died':
+        node.feeds.get(input.peer)?.progress.restarted()
         if (node.state.role === 'leader') onFollowerDied(node.state, input.peer)
         else if (node.leader === input.peer) onLeaderDied(node, input.peer)
         break
@@ -132,6 +135,7 @@ class PaxosCore implements Core<PaxosMessage> {
   takeOutput(): Output<PaxosMessage> {
     const node = this.#node
     if (node.state.role === 'leader') replicate(node, node.state)
+    feed(node)
     const { writes, messages, reads, roles, commit, transfers } = node
     if (writes.length > 0) node.writes = []
     if (messages.length > 0) node.messages = []
@@ -211,8 +215,13 @@ class PaxosCore implements Core<PaxosMessage> {
         if (message.ballot === node.ballot && node.state.role === 'leader') onAccepted(node, node.state, from, message)
         return
       case 'feeding':
+        if (message.ballot === node.ballot && node.leader === from) onFeeding(node, message)
+        return
       case 'learn':
+        onLearn(node, from, message)
+        return
       case 'learned':
+        onLearned(node, from, message)
         return
     }
   }
@@ -280,7 +289,7 @@ class PaxosCore implements Core<PaxosMessage> {
         if (reading.ballot === node.ballot) onOwnRead(node, blocks)
         return
       case 'catch-up':
-        if (node.state.role === 'leader') onCatchUpRead(node, node.state, reading.to, blocks)
+        onCatchUpRead(node, reading.to, blocks)
         return
     }
   }

@@ -34,6 +34,7 @@ export interface Envelope {
 
 export interface ClusterOptions {
   readonly nodes?: number
+  readonly learners?: readonly NodeId[]
   readonly seed?: number
   readonly paxos?: PaxosOptions
   readonly limits?: Partial<CoreLimits>
@@ -83,6 +84,7 @@ export class TestNode {
       partition: 0,
       nodeId: this.id,
       members: cluster.ids,
+      learners: cluster.learners,
       incarnation: this.incarnation,
       recovered: { state: this.state, blocks: this.blocks },
       random: seededRandom(cluster.random.u32()),
@@ -185,6 +187,7 @@ export class TestNode {
 export class Cluster {
   readonly protocol: ReturnType<typeof paxos>
   readonly ids: NodeId[]
+  readonly learners: readonly NodeId[]
   readonly nodes: Map<NodeId, TestNode> = new Map()
   readonly random: ReturnType<typeof seededRandom>
   readonly limits: CoreLimits
@@ -208,7 +211,9 @@ export class Cluster {
     this.random = seededRandom(options.seed ?? 1)
     this.limits = { ...TEST_LIMITS, ...options.limits }
     this.ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, options.nodes ?? 3)
-    for (const id of this.ids) this.nodes.set(id, new TestNode(this, id, options.fastDisks ?? true))
+    this.learners = options.learners ?? []
+    for (const id of [...this.ids, ...this.learners])
+      this.nodes.set(id, new TestNode(this, id, options.fastDisks ?? true))
     for (const node of this.nodes.values()) node.start()
   }
 
@@ -311,6 +316,7 @@ export class Cluster {
   /** A block is durable on a node: perhaps it is chosen now (PI2). */
   accepted(node: TestNode, block: Block): void {
     const acceptors = this.#acceptors.get(`${block.index}/${block.term}`) ?? new Set()
+    if (this.learners.includes(node.id)) return
     this.#acceptors.set(`${block.index}/${block.term}`, acceptors.add(node.id))
     if (acceptors.size * 2 <= this.ids.length) return
     const value = valueOf(block)

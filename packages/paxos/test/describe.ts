@@ -51,7 +51,7 @@ function messageText(message: PaxosMessage): string {
     case 'handover':
       return `handover ${ballot}`
     case 'feeding':
-      return `feeding ${ballot} learner=${message.learner} from=${message.from}`
+      return `feeding ${ballot} learner=${message.learner}`
     case 'learn':
       return `learn ${ballot} commit=${message.commit} ${blocksText(message.blocks, ballotText)}`
     case 'learned':

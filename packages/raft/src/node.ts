@@ -94,6 +94,7 @@ export class RaftNode {
   #announced: RoleChange
 
   constructor(options: ResolvedRaftOptions, core: CoreOptions) {
+    if ((core.learners ?? []).length > 0) throw new MakoError('BAD_OPTION', 'raft() has no learners: all members vote.')
     if (!core.members.includes(core.nodeId))
       throw new MakoError('BAD_OPTION', `${core.nodeId} is not among the members.`)
     if (new Set(core.members).size !== core.members.length)

@@ -55,7 +55,6 @@ export interface WireHandover {
 export interface WireFeeding {
   ballot: number
   learner: string
-  from: number
 }
 export interface WireLearn {
   ballot: number

@@ -1178,7 +1178,6 @@ export const mako = $root.mako = (() => {
 
             Feeding.prototype.ballot = 0;
             Feeding.prototype.learner = "";
-            Feeding.prototype.from = 0;
 
             Feeding.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1191,8 +1190,6 @@ export const mako = $root.mako = (() => {
                     writer.uint32(9).double(message.ballot);
                 if (message.learner != null && $Object.hasOwnProperty.call(message, "learner") && message.learner !== "")
                     writer.uint32(18).string(message.learner);
-                if (message.from != null && $Object.hasOwnProperty.call(message, "from") && !$Object.is(message.from, 0))
-                    writer.uint32(25).double(message.from);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1242,15 +1239,6 @@ export const mako = $root.mako = (() => {
                                 message.learner = value;
                             else
                                 delete message.learner;
-                            continue;
-                        }
-                    case 3: {
-                            if (wireType !== 1)
-                                break;
-                            if (!$Object.is(value = reader.double(), 0))
-                                message.from = value;
-                            else
-                                delete message.from;
                             continue;
                         }
                     }
