@@ -135,7 +135,7 @@ export class Ledger {
     call.state = outcome.status
     this.#open.delete(call)
     this.#book.count(OUTCOME[outcome.status])
-    this.#book.history.add(4, outcome.status.length, call.partition, call.index, call.keys[0]!)
+    this.#book.history.add(4, outcome.status.length, call.partition, call.index, call.keys[0])
     if (outcome.status !== 'APPLIED') return
     const { committed } = this.#book.partition(call.partition)
     const values = Array.isArray(outcome.value) ? (outcome.value as readonly unknown[]) : [outcome.value]
