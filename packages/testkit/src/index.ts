@@ -8,7 +8,7 @@
 // One seed, one history.
 export { runSeed, type SeedResult, type SeedSchedule, type StormOptions, type StormProbe } from './storm/run.ts'
 export type { FaultFamily, FaultRates, InjectedFault } from './storm/plan.ts'
-export type { Profile, ProtocolTuning } from './storm/swarm.ts'
+export type { Profile, ProtocolTuning, Swarm } from './storm/swarm.ts'
 
 // What of a failing seed is enough to fail.
 export {
@@ -61,6 +61,7 @@ export {
 } from './laws/book.ts'
 export { NodeWatch, type ProtocolProbe } from './laws/watch.ts'
 export { Ledger } from './laws/ledger.ts'
+export { InstanceRecord } from './laws/instances.ts'
 export { LogImage, type EntryFacts } from './laws/image.ts'
 export { HistoryHash, combine, hashBytes, hashText } from './laws/hash.ts'
 
@@ -125,7 +126,31 @@ export {
   skipReason,
   type Lab,
   type LabCase,
+  type LabCluster,
   type LabOptions,
   type LabTuning,
   type Started,
 } from './lab/index.ts'
+
+// What happened, step by step: traces, pictures of them, and what a protocol allows.
+export { TraceRecorder, type TraceRecorderOptions } from './trace/recorder.ts'
+export { renderTimeline, type TimelineOptions } from './trace/timeline.ts'
+export { formatTrace, parseTrace } from './trace/json.ts'
+export {
+  isOutput,
+  type AtCore,
+  type EngineEvent,
+  type InputEvent,
+  type Json,
+  type OutputEvent,
+  type Trace,
+  type TracedMessage,
+  type TraceEvent,
+  type WorldEvent,
+} from './trace/event.ts'
+export { validateRaftTrace } from './spec/raft.ts'
+export { describeRaftState } from './spec/raft-message.ts'
+export type { Verdict } from './spec/verdict.ts'
+
+// Every interleaving of a small scope.
+export { explore, type Exploration, type ExploreBounds, type ExploreOptions } from './explore/explore.ts'

@@ -55,7 +55,7 @@ export interface Started {
 }
 
 /** What of a cluster does not depend on the protocol. */
-type LabCluster = Pick<
+export type LabCluster = Pick<
   SimCluster<unknown>,
   'book' | 'crash' | 'network' | 'node' | 'nodes' | 'partition' | 'runFor' | 'runUntil' | 'start' | 'startAll' | 'time'
 >

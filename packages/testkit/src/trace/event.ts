@@ -20,7 +20,7 @@ interface At {
   readonly node: NodeId
 }
 
-interface AtCore extends At {
+export interface AtCore extends At {
   readonly partition: number
 }
 
