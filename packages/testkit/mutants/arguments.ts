@@ -7,6 +7,8 @@ export interface MutantArguments {
   readonly list: boolean
   /** Only the checks that a mutant names, not all tests and 2,000 seeds after them. */
   readonly named: boolean
+  /** Write the wrong version of the one mutant into a copy of the workspace here, and run nothing. */
+  readonly into: string | undefined
   readonly json: boolean
 }
 
@@ -19,6 +21,8 @@ export const HELP = `Applies known wrong versions of the code, one at a time, an
   --named        only the checks that a mutant names; without it all tests and 2,000 seeds
                  are tried before a mutant has survived
   --list         say what there is; run nothing
+  --into DIR     copy the workspace to DIR, which is not there yet, apply the one mutant that
+                 --only names, and run nothing: there it can be looked at, and any check tried
   --json         print the result as one JSON object, as the last line
   --help         this text
 
@@ -36,19 +40,21 @@ export class ArgumentError extends Error {}
  */
 export function parseArguments(args: readonly string[]): MutantArguments | undefined {
   const only: string[] = []
+  let into: string | undefined
   const flags = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     // pnpm hands a separating "--" on.
     if (arg === '--') continue
     if (arg === '--help' || arg === '-h') return undefined
-    if (arg === '--only') {
-      const name = args[++i]
-      if (name === undefined) throw new ArgumentError('--only needs a name.')
-      only.push(name)
+    if (arg === '--only' || arg === '--into') {
+      const value = args[++i]
+      if (value === undefined) throw new ArgumentError(`${arg} needs a value.`)
+      if (arg === '--into') into = value
+      else only.push(value)
     } else if (FLAGS.has(arg)) flags.add(arg)
     else throw new ArgumentError(`${arg} is not an argument.`)
   }
   const has = (flag: string): boolean => flags.has(flag)
-  return { only, fast: has('--fast'), list: has('--list'), named: has('--named'), json: has('--json') }
+  return { only, fast: has('--fast'), list: has('--list'), named: has('--named'), into, json: has('--json') }
 }

@@ -3,7 +3,7 @@
 // Always true: a check counts only when it passes on the right code.
 
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ArgumentError, HELP, parseArguments, type MutantArguments } from './arguments.ts'
 import { applyMutant, type Mutant, MutantError, parseMutant } from './mutant.ts'
@@ -40,6 +40,14 @@ async function main(): Promise<number> {
   const mutants = await load(options)
   if (options.list) {
     for (const { name, what } of mutants) console.log(`${name.padEnd(44)} ${what}`)
+    return 0
+  }
+  if (options.into !== undefined) {
+    const [mutant, another] = mutants
+    if (!mutant || another) throw new ArgumentError('--into needs --only with the name of one mutant.')
+    const workspace = await Workspace.copyOf(ROOT, resolve(options.into))
+    for (const [file, text] of await wrongVersion(workspace, mutant)) await workspace.write(file, text)
+    console.log(`${options.into}: ${mutant.what}`)
     return 0
   }
   const started = performance.now()

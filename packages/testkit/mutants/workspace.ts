@@ -28,8 +28,9 @@ export class Workspace {
     this.#copy = copy
   }
 
-  static async copyOf(root: string): Promise<Workspace> {
-    const copy = await mkdtemp(join(tmpdir(), 'mako-mutants-'))
+  /** `copy`: a folder that is made, or empty. @default a new temporary one */
+  static async copyOf(root: string, copy?: string): Promise<Workspace> {
+    copy ??= await mkdtemp(join(tmpdir(), 'mako-mutants-'))
     await cp(root, copy, {
       recursive: true,
       verbatimSymlinks: true,
