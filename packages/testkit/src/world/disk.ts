@@ -7,7 +7,6 @@
 
 import {
   below,
-  decodeBlock,
   lastIndexOf,
   MakoError,
   uniform,
@@ -426,7 +425,8 @@ export class SimDisk implements NodeDisk {
       const block = blocks[at]!
       const starts = found.length === 0 ? block.index <= from : block.index === next
       if (!starts || (found.length > 0 && bytes + block.bytes.length > maxBytes)) break
-      found.push(decodeBlock(block.bytes.slice()))
+      // As it was written: blocks never change, so a copy for each read would only cost time.
+      found.push(block)
       bytes += block.bytes.length
       next = lastIndexOf(block) + 1
     }
