@@ -18,6 +18,20 @@ export {
   type ShrinkProgress,
   type ShrunkSeed,
 } from './shrink/shrink.ts'
+export { describeFailure, describeShrunk, lastMoments, type FailureReport } from './shrink/report.ts'
+
+// State machines and clients of users.
+export { runSeeds, type SeedsOptions, type SeedsResult } from './app/run-seeds.ts'
+export { appWorkload, type AppEnd, type AppOptions } from './app/workload.ts'
+export {
+  ConnectionLost,
+  type Answer,
+  type Asked,
+  type CallOptions,
+  type ClientContext,
+  type Connection,
+  type Server,
+} from './app/client.ts'
 
 // The world, for scripted scenarios.
 export {

@@ -31,7 +31,7 @@ declare module 'vitest' {
     /** Each acknowledged append is there exactly once, none that failed is, and all reads tell one order. */
     toKeepAppends(): void
 
-    /** The result of `runSeed` has no violation. */
+    /** The result of `runSeed` or `runSeeds` has no violation; of `runSeeds` the message is the whole report. */
     toKeepTheLaws(this: Matchers<T extends SeedResult ? T : never>): void
   }
 }

@@ -10,6 +10,7 @@ import { checkLinearizable, type LinearizabilityOptions } from '../checkers/line
 import type { Model } from '../checkers/model.ts'
 import { registerModel } from '../checkers/register-model.ts'
 import { checkSerializable } from '../checkers/serializable.ts'
+import type { SeedsResult } from '../app/run-seeds.ts'
 import type { SeedResult } from '../storm/run.ts'
 
 export interface MatcherResult {
@@ -26,7 +27,7 @@ export interface HistoryMatchers {
   toBeStrictSerializable(history: readonly TransactionEvent[]): MatcherResult
   toBeIsolated(history: readonly TransactionEvent[], level: IsolationLevel): MatcherResult
   toKeepAppends(history: History): MatcherResult
-  toKeepTheLaws(result: SeedResult): MatcherResult
+  toKeepTheLaws(result: SeedResult | SeedsResult): MatcherResult
 }
 
 export const matchers: HistoryMatchers = {
@@ -35,13 +36,18 @@ export const matchers: HistoryMatchers = {
   toBeStrictSerializable: (history) => judge(checkSerializable(history), 'strict-serializable'),
   toBeIsolated: (history, level) => judge(checkSerializable(history, { level }), level),
   toKeepAppends: (history) => judge(checkAppends(history), 'a history that keeps its appends'),
-  toKeepTheLaws: ({ seed, violation, hash }) => ({
+  toKeepTheLaws: (result) => toKeepTheLaws(result, 'report' in result ? result.report : undefined),
+}
+
+function toKeepTheLaws({ seed, violation, hash }: SeedResult, report: string | undefined): MatcherResult {
+  return {
     pass: violation === undefined,
     message: () =>
       violation === undefined
         ? `Seed ${seed} was expected to break a law, and has broken none (hash ${hash}).`
-        : `Seed ${seed} has broken a law after ${violation.atMs} virtual ms: ${violation.law}: ${violation.message}`,
-  }),
+        : (report ??
+          `Seed ${seed} has broken a law after ${violation.atMs} virtual ms: ${violation.law}: ${violation.message}`),
+  }
 }
 
 type Verdict = { readonly verdict: 'valid' } | { readonly verdict: 'invalid' | 'unknown'; readonly explanation: string }
