@@ -1,4 +1,5 @@
-// `pnpm sim`: many seeds, one line at the end, and for each seed that fails the line that reproduces it.
+// `pnpm sim`: many seeds, one line at the end, and for each seed that fails the line that reproduces it; of the first of
+// them also what happened last (`sim-failure.ts`).
 //
 // A run of many storms also fails when a fault never struck or a situation was never reached (`storm/reached.ts`).
 //
@@ -12,9 +13,10 @@ import type { Counters } from '../laws/book.ts'
 import { mustReach, ReachedTable, SEEDS_THAT_REACH_ALL } from '../storm/reached.ts'
 import type { SeedResult } from '../storm/run.ts'
 import type { Workload } from '../workload/workload.ts'
-import { ArgumentError, HELP, parseArguments, type SimArguments } from './arguments.ts'
+import { ArgumentError, parseArguments, type SimArguments } from './arguments.ts'
 import { writeHistory } from './history-file.ts'
-import { seedRunner } from './registry.ts'
+import { help, seedRunner } from './registry.ts'
+import { examine, repeatLine } from './sim-failure.ts'
 
 /** From this many seeds on the work is shared by two processes. */
 const SHARED_FROM = 20
@@ -42,11 +44,11 @@ interface Share {
 
 const started = performance.now()
 
-async function runShare(share: Share, done: (line: SeedLine) => void): Promise<void> {
+async function runShare(share: Share, done: (line: SeedLine) => void, signal?: AbortSignal): Promise<void> {
   const { options, offset, stride } = share
   let clients: Workload | undefined
   const run = seedRunner(options, (workload) => (clients = workload))
-  for (let i = offset; i < options.seeds; i += stride) {
+  for (let i = offset; i < options.seeds && signal?.aborted !== true; i += stride) {
     const result = await run(options.seed + i)
     if (options.history !== undefined) keepHistory(options.history, options.workload, clients)
     done(options.checkDeterminism ? compare(result, await run(options.seed + i)) : lineOf(result))
@@ -73,7 +75,7 @@ function compare(first: SeedResult, second: SeedResult): SeedLine {
 }
 
 /** Runs a share in a child process, which is this same file. */
-function runChild(share: Share, done: (line: SeedLine) => void): Promise<void> {
+function runChild(share: Share, done: (line: SeedLine) => void, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL(import.meta.url), [], {
       env: { ...process.env, MAKO_SIM_SHARE: JSON.stringify(share) },
@@ -85,15 +87,20 @@ function runChild(share: Share, done: (line: SeedLine) => void): Promise<void> {
       done(line as SeedLine)
       if (--missing === 0) resolve()
     })
+    signal.addEventListener('abort', () => {
+      child.kill()
+      resolve()
+    })
     child.on('error', reject)
     child.on('exit', (code) => {
-      if (code !== 0) reject(new Error(`A child process ended with code ${String(code)}.`))
+      if (code !== 0 && !signal.aborted) reject(new Error(`A child process ended with code ${String(code)}.`))
     })
   })
 }
 
 async function runAll(options: SimArguments): Promise<SeedLine[]> {
   const lines: (SeedLine | undefined)[] = new Array<SeedLine | undefined>(options.seeds)
+  const over = new AbortController()
   let finished = 0
   let failed = 0
   let shownAt = 0
@@ -102,7 +109,10 @@ async function runAll(options: SimArguments): Promise<SeedLine[]> {
     finished++
     if (line.law !== undefined) {
       failed++
-      process.stderr.write(`\nseed ${line.seed}: ${line.law}: ${line.message ?? ''}\n  ${reproduce(options, line)}\n`)
+      if (options.bail) over.abort()
+      process.stderr.write(
+        `\nseed ${line.seed}: ${line.law}: ${line.message ?? ''}\n  ${repeatLine(options, line.seed)}\n`,
+      )
     }
     const now = performance.now()
     const everyMs = process.stderr.isTTY ? 200 : 5000
@@ -113,14 +123,10 @@ async function runAll(options: SimArguments): Promise<SeedLine[]> {
   }
   const processes = !options.oneProcess && options.seeds > SHARED_FROM && availableParallelism() > 1 ? 2 : 1
   const shares = Array.from({ length: processes }, (_, offset) => ({ options, offset, stride: processes }))
-  await Promise.all(shares.map((share, i) => (i === 0 ? runShare(share, done) : runChild(share, done))))
+  await Promise.all(
+    shares.map((share, i) => (i === 0 ? runShare(share, done, over.signal) : runChild(share, done, over.signal))),
+  )
   return lines.filter((line) => line !== undefined)
-}
-
-function reproduce(options: SimArguments, line: SeedLine): string {
-  const nodes = options.nodes === undefined ? '' : ` --nodes ${options.nodes}`
-  const { protocol, profile, workload, seconds } = options
-  return `pnpm sim --protocol ${protocol} --seeds 1 --seed ${line.seed} --seconds ${seconds} --profile ${profile} --workload ${workload}${nodes}`
 }
 
 function report(options: SimArguments, lines: readonly SeedLine[]): boolean {
@@ -175,17 +181,22 @@ async function main(): Promise<void> {
   }
   const options = parseArguments(process.argv.slice(2))
   if (options === undefined) {
-    console.log(HELP)
+    console.log(help())
     return
   }
   seedRunner(options)
   const lines = await runAll(options)
   if (!report(options, lines)) process.exitCode = 1
+  const failed = lines.find((line) => line.law !== undefined)
+  const isSingle = options.seeds === 1 && (options.timeline || options.trace !== undefined)
+  const seed = failed?.seed ?? (isSingle ? options.seed : undefined)
+  const isAsked = !options.json || options.timeline || options.shrink || options.trace !== undefined
+  if (seed !== undefined && isAsked) await examine(options, seed, (text) => process.stderr.write(text))
 }
 
 main().catch((error: unknown) => {
   if (error instanceof ArgumentError) {
-    console.error(`${error.message}\n\n${HELP}`)
+    console.error(`${error.message}\n\n${help()}`)
     process.exitCode = 2
   } else {
     console.error(error)
