@@ -1,5 +1,6 @@
 // Recording changes nothing, is bounded, and survives being written down; a timeline is for people.
 
+import { encodeBlock, restamp, type Block } from '@mako/engine'
 import { raft, type RaftMessage } from '@mako/raft'
 import { describe, expect, it } from 'vitest'
 import { runSeed, SimCluster } from '../src/index.ts'
@@ -118,14 +119,31 @@ describe('JSON lines', () => {
   })
 
   it('describe plain data', () => {
-    const block = { index: 1, count: 2, term: 3, bytes: new Uint8Array(100) }
+    const block = { index: 1, count: 2, term: 3, bytes: new Uint8Array(10) }
     expect(described({ blocks: [block], none: undefined, nothing: null, raw: Uint8Array.of(1, 171) })).toEqual({
       blocks: [{ index: 1, count: 2, term: 3 }],
       nothing: null,
       raw: '01ab',
     })
   })
+
+  it('tell blocks apart without their bytes, and know copies of one block', () => {
+    const make = (text: string): Block => {
+      const payload = new TextEncoder().encode(text)
+      return encodeBlock({ index: 4, term: 3 }, { node: 'a', incarnation: 1, sequence: 9 }, [{ kind: 'data', payload }])
+    }
+    const [one, copy, other] = [make('x'), restamp(make('x'), 7), make('y')].map(
+      (block) => described(block) as unknown as Told,
+    )
+    expect(one).toEqual({ index: 4, count: 1, term: 3, value: expect.any(Number) })
+    expect(copy).toEqual({ ...one, term: 7, proposed: 3 })
+    expect(other?.value).not.toBe(one?.value)
+  })
 })
+
+interface Told {
+  readonly value: number
+}
 
 const a = { node: 'a', partition: 0 } as const
 const b = { node: 'b', partition: 0 } as const

@@ -7,6 +7,7 @@ import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
 import type { OutputEvent, TraceEvent } from '../trace/event.ts'
 import { logOf, SpecLog } from './log.ts'
 import { hardStateOf, type HardState, type RaftTraceMessage } from './raft-message.ts'
+import { check } from './verdict.ts'
 
 type Start = Extract<TraceEvent, { type: 'start' }>
 export type Write = Extract<OutputEvent, { type: 'write' }>
@@ -63,15 +64,6 @@ export interface Group {
   committed: SpecLog
 }
 
-export class Refusal extends Error {
-  readonly rule: string
-
-  constructor(rule: string, message: string) {
-    super(message)
-    this.rule = rule
-  }
-}
-
 export function groupOf(groups: Map<number, Group>, partition: number): Group {
   let group = groups.get(partition)
   if (group === undefined) {
@@ -85,10 +77,6 @@ export function lifeOf(group: Group, node: NodeId): Life {
   const life = group.lives.get(node)
   check(life !== undefined, 'alive', 'a node acts that does not run')
   return life
-}
-
-export function check(holds: boolean, rule: string, message: string): asserts holds {
-  if (!holds) throw new Refusal(rule, message)
 }
 
 /** A node begins with what its disk has: all that was durable, and perhaps some of the writes that were on their way. */

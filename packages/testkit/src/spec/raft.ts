@@ -10,13 +10,11 @@ import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
 import { isOutput, type OutputEvent, type Trace, type TraceEvent } from '../trace/event.ts'
 import type { Place, SpecLog } from './log.ts'
 import {
-  check,
   diskOf,
   groupOf,
   hear,
   lifeOf,
   newTurn,
-  Refusal,
   settle,
   start,
   type Group,
@@ -24,7 +22,7 @@ import {
   type Write,
 } from './raft-life.ts'
 import { hardStateOf, raftMessage, type Election, type HardState, type RaftTraceMessage } from './raft-message.ts'
-import type { Verdict } from './verdict.ts'
+import { check, Refusal, type Verdict } from './verdict.ts'
 
 type Send = Extract<OutputEvent, { type: 'send' }>
 type RoleEvent = Extract<OutputEvent, { type: 'role' }>
@@ -139,13 +137,13 @@ function write(group: Group, life: Life, path: Path, roles: readonly RoleEvent[]
     // A node that led and has already been deposed in the same turn: its log in that term ends here.
     const { term } = life.state
     if (state.term > term && roles.some((each) => each.role === 'leader' && each.term === term)) lead(group, life, term)
-    writeState(life, path, state, event.write)
+    writeState(group, life, path, state, event.write)
   } else writeBlock(group, life, path, roles, event)
   diskOf(group, life.node).unwritten.push(event)
 }
 
 /** Term and vote (3.4): the term only grows, and one vote is given in it, to a candidate whose log is up to date. */
-function writeState(life: Life, path: Path, state: HardState, write: number): void {
+function writeState(group: Group, life: Life, path: Path, state: HardState, write: number): void {
   const { term, votedFor } = life.state
   check(state.term >= term, 'term-grows', `the term falls from ${term} to ${state.term}`)
   const isNew = state.term > term
@@ -160,7 +158,7 @@ function writeState(life: Life, path: Path, state: HardState, write: number): vo
     const isAllowed = isOwn ? begun === term || hasHeard(life, begun) : hasHeard(life, state.term)
     check(isAllowed, 'term-source', `goes from term ${term} to ${state.term}, of which nobody has told`)
   }
-  if (isOwn) check(mayCampaign(life, state.term), 'campaign', `begins term ${state.term} without a reason`)
+  if (isOwn) check(mayCampaign(group, life, state.term), 'campaign', `begins term ${state.term} without a reason`)
   else if (state.votedFor !== null && (isNew || votedFor === null)) {
     const requests = requestsOf(life, state.votedFor, state.term, (election) => election !== 'pre-vote')
     check(requests.length > 0, 'vote-asked', `votes for ${state.votedFor}, who has not asked`)
@@ -201,11 +199,19 @@ function requestsOf(
     .filter((message) => message.term === term && isAskedIn(message.election))
 }
 
-function mayCampaign(life: Life, term: number): boolean {
+function mayCampaign(group: Group, life: Life, term: number): boolean {
   const { turn, quorum } = life
   if (turn.mayCampaign) return true
-  if (turn.messages.some(({ message }) => message.type === 'timeout-now' && message.term === term - 1)) return true
+  if (isToldToCampaign(group, life, term)) return true
   return (life.preGranted.get(term)?.size ?? 0) + 1 >= quorum
+}
+
+/** True when the leader of the term before wants this node to begin this one (3.10); nobody else may. */
+function isToldToCampaign(group: Group, life: Life, term: number): boolean {
+  const leader = group.leaders.get(term - 1)?.node
+  return life.turn.messages.some(
+    ({ from, message }) => message.type === 'timeout-now' && message.term === term - 1 && from === leader,
+  )
 }
 
 /** A leader appends what was proposed (3.6.3); a follower what its leader has sent, behind what both have (3.5). */
@@ -304,7 +310,7 @@ function send(group: Group, life: Life, path: Path, event: Send, run: readonly O
         `asks before its own vote is kept`,
       )
       check(isEnd(path, message.last), 'own-log', `claims a log to ${show(message.last)}`)
-      const isTold = life.turn.messages.some((each) => each.message.type === 'timeout-now')
+      const isTold = isToldToCampaign(group, life, term)
       check(message.election !== 'transfer' || isTold, 'transfer-asked', `says that a leader wants its election`)
       return
     }

@@ -1,4 +1,4 @@
-// What a specification says of a trace.
+// What a specification says of a trace. Always true: what is refused is refused by exactly one rule, the first that fails.
 
 export type Verdict =
   | { readonly ok: true; readonly steps: number }
@@ -10,3 +10,17 @@ export type Verdict =
       readonly rule: string
       readonly message: string
     }
+
+/** How a rule ends the reading of a trace. */
+export class Refusal extends Error {
+  readonly rule: string
+
+  constructor(rule: string, message: string) {
+    super(message)
+    this.rule = rule
+  }
+}
+
+export function check(holds: boolean, rule: string, message: string): asserts holds {
+  if (!holds) throw new Refusal(rule, message)
+}

@@ -14,6 +14,14 @@ export interface TracedMessage {
   readonly [field: string]: Json
 }
 
+/** A block without its bytes. What is known from the disk's index alone has only its span. */
+export interface TracedBlock extends BlockSpan {
+  /** The term of its first proposal; left out when this is `term`. */
+  readonly proposed?: number
+  /** Equal for copies of one block in different terms, and different for different blocks: a hash. */
+  readonly value?: number
+}
+
 interface At {
   /** Virtual milliseconds. */
   readonly at: number
@@ -33,20 +41,20 @@ export type InputEvent =
       readonly members: readonly NodeId[]
       /** The hard state, described; null when none was ever written. */
       readonly state: Json
-      readonly blocks: readonly BlockSpan[]
+      readonly blocks: readonly TracedBlock[]
     })
   | (AtCore & { readonly type: 'deliver'; readonly from: NodeId; readonly message: TracedMessage })
   /** Left out when nothing came of it. */
   | (AtCore & { readonly type: 'tick' })
   /** All writes up to this number are durable. */
   | (AtCore & { readonly type: 'durable'; readonly write: number })
-  | (AtCore & { readonly type: 'read-done'; readonly request: number; readonly blocks: readonly BlockSpan[] })
+  | (AtCore & { readonly type: 'read-done'; readonly request: number; readonly blocks: readonly TracedBlock[] })
   | (AtCore & { readonly type: 'peer-died'; readonly peer: NodeId })
   | (AtCore & { readonly type: 'campaign' })
   /** Leadership shall be handed over, to the furthest node when `to` is null. */
   | (AtCore & { readonly type: 'hand-over'; readonly to: NodeId | null })
   | (AtCore & { readonly type: 'release'; readonly index: number })
-  | (AtCore & { readonly type: 'propose'; readonly block: BlockSpan })
+  | (AtCore & { readonly type: 'propose'; readonly block: TracedBlock })
 
 /** What a core wants done. */
 export type OutputEvent =
@@ -54,7 +62,7 @@ export type OutputEvent =
       readonly type: 'write'
       readonly write: number
       readonly what: 'block'
-      readonly block: BlockSpan
+      readonly block: TracedBlock
       readonly truncate: boolean
     })
   | (AtCore & { readonly type: 'write'; readonly write: number; readonly what: 'state'; readonly state: Json })

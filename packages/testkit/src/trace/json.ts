@@ -3,14 +3,15 @@
 // Always true: `parseTrace(formatTrace(trace))` equals the trace, and what is not a trace is refused by line number.
 
 import { MakoError } from '@mako/engine'
+import { combine, hashBytes } from '../laws/hash.ts'
 import type { Json, Trace, TraceEvent } from './event.ts'
 
 /** Grows when the meaning of an event changes. */
 const VERSION = 1
 
 /**
- * Anything a protocol says as plain data: what is undefined is left out of objects, the bytes of a block too, and
- * bytes that stand alone are written in hexadecimal digits.
+ * Anything a protocol says as plain data: what is undefined is left out of objects, bytes that stand alone are written
+ * in hexadecimal digits, and in place of the bytes of a block stands what tells it from others.
  */
 export function describe(value: unknown): Json {
   if (value === undefined || value === null) return null
@@ -24,7 +25,20 @@ export function describe(value: unknown): Json {
     if (field === undefined || (isBlock && key === 'bytes')) continue
     described[key] = describe(field)
   }
-  return described
+  return isBlock ? { ...described, ...valueOf(value.bytes as Uint8Array) } : described
+}
+
+/** Where an encoded block has the term of this copy, and that of its first proposal. */
+const TERM_AT = 16
+const PROPOSED_AT = 44
+
+/** What is the same in all copies of a block, whatever term they were accepted in. */
+function valueOf(bytes: Uint8Array): { value?: number; proposed?: number } {
+  if (bytes.length < PROPOSED_AT + 8) return {}
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const proposed = view.getFloat64(PROPOSED_AT, true)
+  const value = combine(hashBytes(bytes.subarray(0, TERM_AT)), hashBytes(bytes.subarray(TERM_AT + 8)))
+  return proposed === view.getFloat64(TERM_AT, true) ? { value } : { value, proposed }
 }
 
 /** One line for each event, the last one ended as well. */
