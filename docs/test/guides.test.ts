@@ -140,6 +140,7 @@ describe('programs in guides', () => {
     ['speculation.md', 'speculation.ts', 'examples/hello-log'],
     ['answers.md', 'answers.ts', 'examples/hello-log'],
     ['simulator.md', 'simulator.ts', 'packages/raft'],
+    ['testing-your-state-machine.md', 'main.ts', 'examples/test-your-state-machine'],
   ])(
     '%s: %s prints what is shown',
     async (guide, file, parent) => {
@@ -178,6 +179,7 @@ describe('the programs', () => {
   it.each([
     ['examples/hello-log', ['getting-started.md', 'speculation.md', 'answers.md']],
     ['packages/raft', ['simulator.md']],
+    ['examples/test-your-state-machine', ['testing-your-state-machine.md']],
     ['packages/store', ['conformance.md']],
   ])(
     'below %s are accepted by a strict compiler: %j',

@@ -25,11 +25,11 @@ export interface AppOptions<
 > {
   /** Makes the state machine of one partition in one life of a node. */
   readonly machine: (partition: number) => Machine
-  /** What a client does. When it has done it, it waits a little and does it again, until the storm is over. */
+  /** What a client does, again and again until the storm is over, one run after the other. */
   readonly client: (context: ClientContext<Machine, Operation>) => Promise<void>
   /** How many clients there are at a time. @default 1 to 4, drawn */
   readonly clients?: number
-  /** Virtual milliseconds that a client waits between two runs, on average. @default 20 */
+  /** Virtual milliseconds from the beginning of a client's run to that of its next one, on average. @default 20 */
   readonly gapMs?: number
   /** What the history that clients note must be linearizable to. @default it is not judged */
   readonly model?: Model<unknown, Operation>
@@ -112,8 +112,9 @@ class AppWorkload<Machine extends ApplyMachine, Operation extends TimedOperation
   readonly #history: Noted<Operation>[] = []
   /** The same, by what belongs together for the model. */
   readonly #parts = new Map<string, Noted<Operation>[]>()
+  /** Clients whose last run has not ended. */
+  readonly #busy = new Set<number>()
   #operations = 0
-  #open = 0
   #tick = 0
   #active = false
 
@@ -174,11 +175,9 @@ class AppWorkload<Machine extends ApplyMachine, Operation extends TimedOperation
 
   start(): void {
     this.#active = true
-    for (let client = 0; client < this.#clients; client++) {
-      const random = stream(this.#world.seed, `client ${client}`)
-      const rangeUs = Math.ceil(2000 * (this.#options.gapMs ?? GAP_MS))
-      this.#next(client, () => below(random, rangeUs) / 1000)
-    }
+    const random = stream(this.#world.seed, 'client code')
+    const rangeUs = Math.ceil((2000 * (this.#options.gapMs ?? GAP_MS)) / this.#clients)
+    this.#next(() => below(random, rangeUs) / 1000)
   }
 
   stop(): void {
@@ -207,7 +206,7 @@ class AppWorkload<Machine extends ApplyMachine, Operation extends TimedOperation
   }
 
   settled(): boolean {
-    return this.#open === 0
+    return this.#busy.size === 0
   }
 
   async check(): Promise<void> {
@@ -248,20 +247,17 @@ class AppWorkload<Machine extends ApplyMachine, Operation extends TimedOperation
     })
   }
 
-  #next(client: number, gapMs: () => number): void {
-    const { cluster, skipOperation } = this.#world
-    cluster.time.schedule(gapMs(), () => {
+  /** When runs begin is drawn, and does not depend on what becomes of them: what is left out moves nothing. */
+  #next(gapMs: () => number): void {
+    this.#world.cluster.time.schedule(gapMs(), () => {
       if (!this.#active) return
       const number = this.#operations++
-      if (skipOperation?.(number) === true) {
-        this.#next(client, gapMs)
-        return
-      }
-      this.#open++
-      void this.#run(client, number).then(() => {
-        this.#open--
-        this.#next(client, gapMs)
-      })
+      const client = number % this.#clients
+      this.#next(gapMs)
+      // A client that has not finished misses a turn.
+      if (this.#busy.has(client) || this.#world.skipOperation?.(number) === true) return
+      this.#busy.add(client)
+      void this.#run(client, number).then(() => this.#busy.delete(client))
     })
   }
 
@@ -388,6 +384,9 @@ function where({ index, partition }: Entry, { node }: ApplyContext): string {
   return `entry ${index} of partition ${partition} on ${node.id}`
 }
 
+/** What was thrown, and where. */
 function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  const frame = /^ +at .*$/m.exec(error.stack ?? '')?.[0]
+  return `${String(error)}${frame === undefined ? '' : `\n${frame}`}`
 }

@@ -53,8 +53,10 @@ export async function examine(options: SimArguments, seed: number, print: (text:
         ? await shrinkSeed(seed, storm, {
             limitRuns: SHRINK_LIMIT_RUNS,
             signal: AbortSignal.timeout(SHRINK_LIMIT_MS),
-            progress: ({ runs, faults, operations }) => {
+            progress: async ({ runs, faults, operations }) => {
               if (process.stderr.isTTY) print(`\r${runs} runs, ${faults} faults and ${operations} operations left   `)
+              // Lets the limit of time come.
+              await new Promise((resolve) => setImmediate(resolve))
             },
           })
         : undefined

@@ -17,8 +17,8 @@ export interface ShrinkOptions {
   readonly limitRuns?: number
   /** Ends it early; what was reached by then is the result. @default nothing does */
   readonly signal?: AbortSignal
-  /** Told after each run. @default nobody */
-  readonly progress?: (progress: ShrinkProgress) => void
+  /** Told after each attempt. A promise is waited for: only meanwhile does a signal of real time come. @default nobody */
+  readonly progress?: (progress: ShrinkProgress) => void | Promise<void>
 }
 
 export interface ShrinkProgress {
@@ -146,7 +146,7 @@ class Shrinker<Message> {
       ...(isQuiet ? {} : { workload: withoutQuietTime(workload) }),
     })
     const { faults, operations, durationMs } = kept
-    this.#shrink.progress?.({ runs: this.#runs, faults: faults.length, operations: operations.length })
+    await this.#shrink.progress?.({ runs: this.#runs, faults: faults.length, operations: operations.length })
     if (violation === undefined || schedule === undefined) return undefined
     if (violation.law !== wanted.law || violation.message === STORM_IS_OVER) return undefined
     const left: Failing = {
