@@ -132,6 +132,17 @@ const OF_THE_LOG_WORKLOAD: readonly string[] = [
 /** What only some protocols do. */
 const OF_PROTOCOLS: Readonly<Record<string, readonly string[]>> = {
   raft: ['truncations', 'a refused pre-vote', 'a refused vote', 'a transfer that was told', 'a log that did not match'],
+  paxos: [
+    'holes filled',
+    'accepted behind a hole',
+    'an acceptance behind a hole',
+    'accepted instead of another value',
+    'accepted again in a later term',
+    'a promise in parts',
+    'a refused probe',
+    'a refused ballot',
+    'a transfer that was told',
+  ],
 }
 
 /** What storms of this protocol and workload must have reached, all seeds together. */
