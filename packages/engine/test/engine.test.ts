@@ -401,6 +401,24 @@ describe('durability', () => {
     expect(core().inputs.filter(({ type }) => type === 'durable')).toMatchObject([{ write: 1 }])
   })
 
+  it('lets every message go that waits for a write of an append, and none that waits for the next', async () => {
+    const { core, clock, log, transport } = await bench()
+    const said = (): string[] => transport.sent.map(({ text: each }) => each)
+    log.hold = true
+    core().message('b', 'of the first', core().put(blockOf(1, 1, ['x'])))
+    core().message('b', 'of the second', core().put(blockOf(2, 1, ['y'])))
+    await clock.advance(10)
+    core().message('b', 'of the next append', core().put(blockOf(3, 1, ['z'])))
+    await clock.advance(10)
+    expect(said()).toEqual([])
+    log.finish()
+    await clock.settle()
+    expect(said()).toEqual(['of the first', 'of the second'])
+    log.finish()
+    await clock.settle()
+    expect(said()).toEqual(['of the first', 'of the second', 'of the next append'])
+  })
+
   it('has one append in flight and gathers the next meanwhile, over all partitions', async () => {
     const { engine, clock, log } = await leading({ partitions: [0, 1] })
     log.hold = true
