@@ -23,7 +23,7 @@ export const HELP = `Applies known wrong versions of the code, one at a time, an
   --list         say what there is; run nothing
   --into DIR     copy the workspace to DIR, which is not there yet, apply the one mutant that
                  --only names, and run nothing: there it can be looked at, and any check tried
-  --json         print the result as one JSON object, as the last line
+  --json         print each verdict as a JSON object as soon as it is known, and the totals as the last line
   --help         this text
 
 It works on a copy of the workspace, never on the workspace. All of them take about an hour on two cores.

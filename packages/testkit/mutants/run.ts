@@ -59,6 +59,7 @@ async function main(): Promise<number> {
     for (const [i, mutant] of mutants.entries()) {
       const verdict = await judge(workspace, mutant, isSound, options.named ? [] : LAST_RESORTS)
       verdicts.push(verdict)
+      if (options.json) console.log(JSON.stringify(verdict))
       const place = `${String(i + 1).padStart(String(mutants.length).length)} of ${mutants.length}`
       console.error(
         `${place}  ${verdict.status.padEnd(10)} ${mutant.name.padEnd(44)} ${verdict.seconds.toFixed(0).padStart(4)} s  ${verdict.by}`,
@@ -140,7 +141,9 @@ function report({ json }: MutantArguments, verdicts: readonly Verdict[], seconds
     if (status === 'survived' || status === 'stale') console.error(`${status.toUpperCase()}: ${name} ${by}`)
   }
   if (json) {
-    console.log(JSON.stringify({ ok: failed === 0, mutants: verdicts, seconds: Math.round(seconds) }))
+    const counts = { caught: count('caught'), survived: count('survived'), stale: count('stale') }
+    const totals = { mutants: verdicts.length, ...counts, equivalent: count('equivalent') }
+    console.log(JSON.stringify({ ok: failed === 0, ...totals, seconds: Math.round(seconds) }))
   } else {
     console.log(
       `${failed === 0 ? 'ok' : 'FAILED'}: ${verdicts.length} mutants, ${count('caught')} caught, ` +

@@ -1,11 +1,12 @@
 // The list of mutants: each says what is wrong and still fits the code, so that none rots unseen.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { applyMutant, MutantError, parseMutant } from '../mutants/mutant.ts'
 import { mutantNames } from '../mutants/workspace.ts'
+import { parseArguments } from '../src/node/arguments.ts'
 
 const DIRECTORY = fileURLToPath(new URL('../mutants/', import.meta.url))
 const ROOT = join(DIRECTORY, '../../..')
@@ -23,6 +24,17 @@ describe('the list of mutants', () => {
     expect(mutant.checks.length > 0 || mutant.equivalent !== undefined).toBe(true)
     const changed = applyMutant(mutant, (file) => readFileSync(join(ROOT, file), 'utf8'))
     for (const [file, text] of changed) expect(text).not.toBe(readFileSync(join(ROOT, file), 'utf8'))
+  })
+})
+
+describe('a check', () => {
+  const checks = new Set(names.flatMap((name) => parseMutant(name, load(name)).checks))
+
+  it.each([...checks])('%s names a tool that there is, and tests that there are', (check) => {
+    const [tool, ...rest] = check.split(' ')
+    expect(['vitest', 'sim']).toContain(tool)
+    if (tool === 'vitest') expect(rest.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+    else expect(() => parseArguments(rest)).not.toThrow()
   })
 })
 
