@@ -159,6 +159,30 @@ describe('election', () => {
     expect(cluster.leader?.id).toBe('b')
   })
 
+  it('refuses a vote to a log that is longer, but older', () => {
+    const cluster = new Cluster({ raft: { preVote: false } })
+    const a = cluster.elect('a')
+    cluster.isolate('a')
+    for (let i = 0; i < 3; i++) a.propose()
+    cluster.runUntil(() => ['b', 'c'].some((id) => cluster.node(id).commit === 2))
+    const { commit, lastIndex } = cluster.leader!
+    expect(a.lastIndex).toBeGreaterThan(lastIndex)
+    const other = cluster.all.find((node) => node !== a && node !== cluster.leader)!
+    cluster.leader!.crash()
+    cluster.heal()
+    // Nobody protects the dead leader any more; the first attempt only shows `a` the newer term.
+    cluster.now += 5000
+    for (let attempt = 0; attempt < 3; attempt++) {
+      a.step({ type: 'campaign', now: cluster.now })
+      cluster.deliver()
+      expect(a.role).not.toBe('leader')
+    }
+    expect(a.term).toBe(other.term)
+    cluster.runUntil(() => other.role === 'leader')
+    cluster.run(200)
+    expect(a.commit).toBeGreaterThan(commit)
+  })
+
   it('starts an election at once when the process of the leader has died', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const cluster = new Cluster({ seed })

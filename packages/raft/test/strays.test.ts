@@ -1,6 +1,7 @@
 // Messages that come late, or from somebody who may not send them: each counts for nothing.
 
 import { describe, expect, it } from 'vitest'
+import type { ElectionKind } from '../src/messages.ts'
 import { Cluster } from './cluster.ts'
 
 describe('a stray message', () => {
@@ -26,6 +27,30 @@ describe('a stray message', () => {
     })
     expect(leader.commit).toBe(commit)
     expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
+  })
+
+  it('a vote counts in the election that it was given in, and in no other', () => {
+    const cluster = new Cluster({ raft: { preVote: false } })
+    cluster.cuts = () => true
+    const a = cluster.node('a')
+    cluster.runUntil(() => a.term === 2)
+    const answer = (requestedTerm: number, election: ElectionKind): void => {
+      const message = {
+        type: 'vote-reply',
+        term: 1,
+        leader: undefined,
+        election,
+        requestedTerm,
+        granted: true,
+      } as const
+      a.step({ type: 'message', now: cluster.now, from: 'b', message })
+    }
+    answer(1, 'vote')
+    answer(2, 'pre-vote')
+    answer(2, 'transfer')
+    expect(a.role).toBe('candidate')
+    answer(2, 'vote')
+    expect(a.role).toBe('leader')
   })
 
   it('only the leader of the term may hand it over', () => {
