@@ -109,6 +109,37 @@ describe('election', () => {
     expect(cluster.leaders.get(1)).toBe('a')
   })
 
+  it('remembers, over a crash, whom it has voted for and which term it has heard of', () => {
+    const cluster = new Cluster({ raft: { preVote: false } })
+    const b = cluster.node('b')
+    const ask = (from: string, term: number, last = { index: 0, term: 0 }): boolean => {
+      cluster.queue.length = 0
+      b.step({
+        type: 'message',
+        now: cluster.now,
+        from,
+        message: { type: 'vote-request', term, election: 'vote', last },
+      })
+      const [answer] = cluster.queue.map(({ message }) => message)
+      return answer?.type === 'vote-reply' && answer.granted
+    }
+    const restart = (): void => {
+      b.crash()
+      b.start()
+    }
+    expect(ask('a', 1)).toBe(true)
+    restart()
+    expect(ask('c', 1)).toBe(false)
+    expect(ask('a', 1)).toBe(true)
+    // A term that comes with no vote, because the log of the one who asks is behind.
+    cluster.queue.length = 0
+    cluster.elect('b')
+    cluster.now += 5000
+    expect(ask('c', 7)).toBe(false)
+    restart()
+    expect(b.term).toBe(7)
+  })
+
   it('raises no term when a lagging node that was cut off comes back', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const cluster = new Cluster({ seed })
