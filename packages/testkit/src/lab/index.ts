@@ -5,7 +5,15 @@ import { CRASH_CASES } from './crash-cases.ts'
 import { LAB_CASES, type LabCase } from './cases.ts'
 import { createLab, type LabOptions } from './lab.ts'
 
-export { createLab, LAB_TUNING, type Lab, type LabCluster, type LabOptions, type LabTuning, type Started } from './lab.ts'
+export {
+  createLab,
+  LAB_TUNING,
+  type Lab,
+  type LabCluster,
+  type LabOptions,
+  type LabTuning,
+  type Started,
+} from './lab.ts'
 export type { LabCase } from './cases.ts'
 
 /** All cases, in upstream's order. */

@@ -420,7 +420,7 @@ class KvWorkload implements Workload {
     life.watermark = own!
     this.#history.safeRead({ by: life, watermark: own!, ...value })
     cluster.book.count('kv: safe reads')
-    cluster.book.history.add(21, own!, hashText(value.rows))
+    cluster.book.history.add(21, own, hashText(value.rows))
     this.#look(life)
   }
 
