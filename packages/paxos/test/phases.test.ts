@@ -233,3 +233,25 @@ describe('phase 2', () => {
     }
   })
 })
+
+describe('a majority', () => {
+  it.each([2, 3, 4, 5, 6])('of %i nodes, half of them choose neither a leader nor an entry', (nodes) => {
+    const cluster = new Cluster({ nodes, paxos: { checkQuorum: false } })
+    const half = cluster.ids.slice(0, Math.floor(nodes / 2))
+    cluster.isolate(...half)
+    cluster.run(5000)
+    expect(half.filter((id) => cluster.node(id).role === 'leader')).toEqual([])
+    cluster.heal()
+    cluster.run(2000)
+    const leader = cluster.leader!
+    const { commit } = leader
+    const others = cluster.ids.filter((id) => id !== leader.id)
+    cluster.isolate(leader.id, ...others.slice(0, half.length - 1))
+    leader.propose()
+    cluster.run(100)
+    expect(leader.commit).toBe(commit)
+    cluster.isolate(leader.id, ...others.slice(0, half.length))
+    cluster.run(300)
+    expect(leader.commit).toBe(commit + 1)
+  })
+})
