@@ -1,5 +1,6 @@
 // Messages that come late, or from somebody who may not send them: each counts for nothing.
 
+import { encodeBlock } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import type { ElectionKind } from '../src/messages.ts'
 import { Cluster } from './cluster.ts'
@@ -27,6 +28,33 @@ describe('a stray message', () => {
     })
     expect(leader.commit).toBe(commit)
     expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
+  })
+
+  it('a leader of an earlier term is told of ours, and neither followed nor believed', () => {
+    const cluster = new Cluster()
+    const a = cluster.elect('a')
+    cluster.run(100)
+    cluster.isolate('a')
+    cluster.runUntil(() => (cluster.leader?.term ?? 0) > 1)
+    cluster.run(100)
+    const { leader } = cluster
+    const other = cluster.all.find((node) => node !== leader && node !== a)!
+    const { lastIndex, commit, term } = other.core.status()
+    const entry = { kind: 'data' as const, payload: new Uint8Array(1) }
+    const origin = { node: 'a', incarnation: 1, sequence: 9 }
+    const blocks = [encodeBlock({ index: lastIndex + 1, term: 1 }, origin, [entry])]
+    for (const message of [
+      { type: 'append', term: 1, previous: { index: lastIndex, term }, commit: lastIndex + 1, blocks },
+      { type: 'heartbeat', term: 1, commit: lastIndex, probe: { index: lastIndex, term } },
+    ] as const) {
+      cluster.queue.length = 0
+      other.step({ type: 'message', now: cluster.now, from: 'a', message })
+      expect(other.core.status()).toMatchObject({ term, leader: leader?.id, lastIndex, commit })
+      expect(cluster.queue).toMatchObject([{ to: 'a', message: { type: 'append-reply', term, match: 0 } }])
+    }
+    cluster.heal()
+    cluster.deliver()
+    expect(a.role).toBe('follower')
   })
 
   it('a vote counts in the election that it was given in, and in no other', () => {
