@@ -6,7 +6,6 @@
 import type { Core, Protocol } from '@mako/engine'
 import { raft, type RaftMessage, type RaftOptions } from '@mako/raft'
 import type { ExploreOptions } from '../src/explore/explore.ts'
-import { raftProbe } from '../src/node/raft.ts'
 import { RaftNode } from '../../raft/src/node.ts'
 
 /** Raft for the search, and the fingerprint of its cores. */
@@ -21,7 +20,7 @@ const HEARTBEAT_MS = 1_000_000
 const PATIENCE_MS = 3 * HEARTBEAT_MS
 
 /** Everything the search needs to know of Raft. */
-export const raftScope: Pick<ExploreOptions<RaftMessage>, 'ageMs' | 'ages' | 'isOver' | 'vote'> = {
+export const raftScope: Pick<ExploreOptions<RaftMessage>, 'ageMs' | 'ages' | 'isOver'> = {
   ageMs: HEARTBEAT_MS + 2,
   // A node that has heard of a leader a short time ago does not vote.
   ages: (message) => message.type === 'vote-request',
@@ -30,7 +29,6 @@ export const raftScope: Pick<ExploreOptions<RaftMessage>, 'ageMs' | 'ages' | 'is
     message.term <= term &&
     ((message.type === 'append-reply' && (message.term < term || role !== 'leader')) ||
       (message.type === 'vote-reply' && (message.requestedTerm < term || role !== 'candidate'))),
-  vote: (message) => raftProbe.vote(message),
 }
 
 export function inspectableRaft(

@@ -31,7 +31,7 @@ function around(
 }
 
 /** Changes what is said, one message at a time; what becomes undefined is not said. */
-function says(
+export function says(
   change: (each: CoreMessage<PaxosMessage>, core: PaxosCore) => CoreMessage<PaxosMessage> | undefined,
 ): PaxosLie {
   return around((output, core) => ({

@@ -1,6 +1,6 @@
 // The specification of Multi-Paxos accepts what a sound Paxos does in storms, and refuses every broken one.
 //
-// `TRACES=1000 npx vitest run packages/testkit/test/spec-paxos.test.ts` validates as many storms; 20 by default.
+// `TRACES=1000 npx vitest run packages/testkit/test/spec-paxos.test.ts` validates as many storms; 10 by default.
 
 import type { Protocol } from '@mako/engine'
 import type { PaxosMessage } from '@mako/paxos'
@@ -27,7 +27,7 @@ import {
 } from './paxos-lies.ts'
 import { tracedPaxosStorm } from './traces.ts'
 
-const TRACES = Number(process.env.TRACES ?? 20)
+const TRACES = Number(process.env.TRACES ?? 10)
 
 describe('storms', () => {
   it(

@@ -23,8 +23,10 @@ export interface ExploreBounds {
   readonly duplicates: number
   /** How often something else happens before what a node has just put out is durable. */
   readonly slowWrites: number
-  /** No election starts in a node of this term or above. @default as many as there are elections */
+  /** No election starts in a node of this term or above. @default no bound */
   readonly terms?: number
+  /** So many nodes, the first ones, hold elections; the others only answer. @default all of them */
+  readonly candidates?: number
 }
 
 export interface ExploreOptions<Message> {
@@ -49,8 +51,11 @@ export interface ExploreOptions<Message> {
    * term or a later one. It is forgotten, so that states that differ only in such messages are one.
    */
   readonly isOver: (message: Message, receiver: { readonly role: Role; readonly term: number }) => boolean
-  /** The term in which a message gives the vote of its sender to its receiver, if it does. @default none does */
-  readonly vote?: (message: Message) => number | undefined
+  /**
+   * True for a protocol that decides each index by itself, like Paxos: a log may have holes, and an accepted value may be
+   * accepted again in a later term. @default false
+   */
+  readonly byIndex?: boolean
   /** The search ends when it has found so many states. @default no bound */
   readonly maxStates?: number
 }
@@ -107,9 +112,9 @@ class Search<Message> {
   constructor(options: ExploreOptions<Message>) {
     this.#options = options
     this.#members = Array.from({ length: options.nodes ?? 3 }, (_, i) => String.fromCharCode(97 + i))
-    const { protocol, fingerprint, ageMs, ages, vote = () => undefined } = options
-    this.#locals = new LocalStates({ protocol, fingerprint, ageMs, ages, vote, members: this.#members })
-    this.#rules = new Rules(this.#members.length)
+    const { protocol, fingerprint, ageMs, ages, byIndex = false } = options
+    this.#locals = new LocalStates({ protocol, fingerprint, ageMs, ages, byIndex, members: this.#members })
+    this.#rules = new Rules(this.#members.length, byIndex)
   }
 
   run(): Exploration {
@@ -179,9 +184,11 @@ class Search<Message> {
   }
 
   #mayCampaign({ left, nodes, place }: State, node: number): boolean {
-    const { elections, terms = elections } = this.#options.bounds
-    // In the beginning all nodes are alike: the first election may as well be the first node's.
-    if (place === 0 && node > 0) return false
+    const { terms = Number.POSITIVE_INFINITY, candidates = nodes.length } = this.#options.bounds
+    // In the beginning all nodes are alike: the first election may as well be the first node's. That holds where terms
+    // belong to nodes, too, if these take turns in a circle: a node that has heard of nothing may hold its election at
+    // any time, so let the lowest of them be the first; and the circle may be turned until that is the first node.
+    if (node >= (place === 0 ? 1 : candidates)) return false
     return left[ELECTIONS]! > 0 && nodes[node]!.term < terms
   }
 

@@ -8,6 +8,7 @@
 import {
   encodeBlock,
   lastIndexOf,
+  restamp,
   type Block,
   type Core,
   type CoreWrite,
@@ -36,15 +37,18 @@ export interface SentMessage<Message> {
   readonly from: NodeId
   readonly to: NodeId
   readonly message: Message
-  /** The term in which this gives a vote, if it does. */
-  readonly vote: number | undefined
 }
 
 /** A log, interned: equal logs are the same object. */
 export interface SharedLog {
   readonly id: number
-  /** By index, from 1: a number that stands for the entry and its term. */
+  /**
+   * By index, from 1: a number that stands for the entry and its term; for the entry alone when each index is decided by
+   * itself. A hole is 0.
+   */
   readonly entries: readonly number[]
+  /** By index: the term in which the entry was accepted. A hole is 0. */
+  readonly terms: readonly number[]
 }
 
 interface Held {
@@ -90,12 +94,15 @@ export interface LocalOptions<Message> {
   readonly protocol: Protocol<Message>
   readonly members: readonly NodeId[]
   readonly fingerprint: (core: Core<Message>) => string
-  readonly vote: (message: Message) => number | undefined
+  readonly byIndex: boolean
   readonly ageMs: number
   readonly ages: (message: Message) => boolean
 }
 
 const LIMITS = { inflightEntries: 1024, inflightBytes: 1 << 20, messageBytes: 1 << 20, tailBytes: 1 << 30 } as const
+
+/** The term that is given to copies of a block, so that the same value has the same bytes whenever it was accepted. */
+const ANY_TERM = Number.MAX_SAFE_INTEGER
 
 export class LocalStates<Message> {
   readonly #options: LocalOptions<Message>
@@ -273,14 +280,8 @@ export class LocalStates<Message> {
   ): LocalState {
     const { node, incarnation, stored, pending, held } = facts
     const durable = (pending[0]?.number ?? 1) - 1
-    const log: Block[] = []
-    const { role, term, lastIndex } = core.status()
-    for (let index = 1; index <= lastIndex; index = lastIndexOf(log.at(-1)!) + 1) {
-      const block = core.blockAt(index) ?? stored.blocks.find((each) => each.index === index)
-      if (block === undefined) throw new Error(`There is no block at ${index}.`)
-      log.push(block)
-    }
-    const shared = this.#log(log)
+    const { role, term } = core.status()
+    const shared = this.#log(this.#heldBy(core, stored, pending))
     const disk = this.#log(stored.blocks)
     const key = [
       node,
@@ -307,21 +308,46 @@ export class LocalStates<Message> {
     let id = this.#messageIds.get(key)
     if (id === undefined) {
       id = this.#messages.length
-      this.#messages.push({ id, from, to, message, vote: this.#options.vote(message) })
+      this.#messages.push({ id, from, to, message })
       this.#messageIds.set(key, id)
     }
     return id
   }
 
-  #log(blocks: readonly Block[]): SharedLog {
-    const entries: number[] = []
-    for (const block of blocks) {
-      for (let i = 0; i < block.count; i++) entries.push(combine(combine(hashBytes(block.bytes), i), block.term))
+  /** What a core has accepted, durable or not. */
+  #heldBy(core: Core<Message>, stored: LocalState['stored'], pending: readonly CoreWrite[]): readonly Block[] {
+    // A core tells only of what has no hole before it. What it has accepted, it has written.
+    if (this.#options.byIndex) return storeAll(stored, pending).blocks
+    const log: Block[] = []
+    const { lastIndex } = core.status()
+    for (let index = 1; index <= lastIndex; index = lastIndexOf(log.at(-1)!) + 1) {
+      const block = core.blockAt(index) ?? stored.blocks.find((each) => each.index === index)
+      if (block === undefined) throw new Error(`There is no block at ${index}.`)
+      log.push(block)
     }
-    const key = entries.join(',')
+    return log
+  }
+
+  #log(blocks: readonly Block[]): SharedLog {
+    const { byIndex } = this.#options
+    const entries: number[] = []
+    const terms: number[] = []
+    for (const block of blocks) {
+      while (entries.length < block.index - 1) {
+        entries.push(0)
+        terms.push(0)
+      }
+      const value = hashBytes(byIndex ? restamp(block, ANY_TERM).bytes : block.bytes)
+      for (let i = 0; i < block.count; i++) {
+        const entry = combine(value, i)
+        entries.push(byIndex ? entry : combine(entry, block.term))
+        terms.push(block.term)
+      }
+    }
+    const key = `${entries.join(',')}@${terms.join(',')}`
     let log = this.#logs.get(key)
     if (log === undefined) {
-      log = { id: this.#logs.size, entries }
+      log = { id: this.#logs.size, entries, terms }
       this.#logs.set(key, log)
     }
     return log
@@ -359,7 +385,7 @@ function storeAll(stored: LocalState['stored'], writes: readonly CoreWrite[]): L
     else {
       const { block, truncate } = write
       const last = lastIndexOf(block)
-      const kept = blocks.filter((each) => each.index < block.index || (!truncate && each.index > last))
+      const kept = blocks.filter((each) => lastIndexOf(each) < block.index || (!truncate && each.index > last))
       blocks = [...kept, block].sort((a, b) => a.index - b.index)
     }
   }

@@ -8,34 +8,35 @@ import type { LocalState, SharedLog } from './local.ts'
 /** What has happened, as far as a law depends on it. */
 export interface Ledger {
   readonly id: number
-  /** By term: the node that led it, or -1. */
-  readonly leaders: readonly number[]
+  /** The terms that had a leader, ascending, and the node that led them. */
+  readonly leaders: readonly (readonly [term: number, node: number])[]
   /** The entries that were ever seen committed, and by whose term each was seen first. */
   readonly committed: SharedLog
   readonly seenInTerm: readonly number[]
 }
 
+const NOTHING: SharedLog = { id: -1, entries: [], terms: [] }
+
 export class Rules {
   readonly #quorum: number
+  readonly #byIndex: boolean
   readonly #ledgers = new Map<string, Ledger>()
   readonly #matching = new Map<number, boolean>()
   readonly first: Ledger
 
-  constructor(nodes: number) {
+  constructor(nodes: number, byIndex = false) {
     this.#quorum = Math.floor(nodes / 2) + 1
-    this.first = this.#ledger([], { id: -1, entries: [] }, [])
+    this.#byIndex = byIndex
+    this.first = this.#ledger([], NOTHING, [])
   }
 
   /** The ledger after this node has moved; a text instead when a law is broken by it. */
   moved(ledger: Ledger, state: LocalState): Ledger | string {
     let { leaders, committed, seenInTerm } = ledger
     if (state.role === 'leader') {
-      const other = leaders[state.term] ?? -1
-      if (other >= 0 && other !== state.node) return `one-leader: a second leader of term ${state.term}`
-      if (other < 0) {
-        leaders = Array.from({ length: Math.max(leaders.length, state.term + 1) }, (_, term) => leaders[term] ?? -1)
-        leaders = leaders.with(state.term, state.node)
-      }
+      const known = leaders.find(([term]) => term === state.term)
+      if (known !== undefined && known[1] !== state.node) return `one-leader: a second leader of term ${state.term}`
+      if (known === undefined) leaders = [...leaders, [state.term, state.node] as const].sort(([a], [b]) => a - b)
     }
     const { log, commit, term } = state
     if (commit > log.entries.length) return `commit-in-log: commit ${commit} of ${log.entries.length}`
@@ -44,8 +45,9 @@ export class Rules {
     }
     if (commit > committed.entries.length) {
       const entries = log.entries.slice(0, commit)
+      if (entries.includes(0)) return `commit-in-log: commit ${commit} over a hole`
       seenInTerm = entries.map((_, i) => seenInTerm[i] ?? term)
-      committed = { id: -1, entries }
+      committed = { ...NOTHING, entries }
     }
     return leaders === ledger.leaders && committed === ledger.committed
       ? ledger
@@ -56,11 +58,12 @@ export class Rules {
   broken(ledger: Ledger, states: readonly LocalState[]): string | undefined {
     const { committed, seenInTerm } = ledger
     const end = committed.entries.length
-    let durable = 0
     for (const [i, state] of states.entries()) {
-      if (agree(state.disk, committed, end)) durable++
       for (const other of states.slice(i + 1)) {
-        if (!this.#match(state.log, other.log)) return 'log-matching: equal entries behind different ones'
+        if (this.#match(state.log, other.log)) continue
+        return this.#byIndex
+          ? 'one-value: a term has two values for an index'
+          : 'log-matching: equal entries behind different ones'
       }
       if (state.role !== 'leader') continue
       // Bounded by term: what was committed in this term or later need not be there.
@@ -69,25 +72,38 @@ export class Rules {
       if (!agree(state.log, committed, due))
         return `leader-completeness: term ${state.term} lacks one of ${due} entries`
     }
+    const durable = this.#durable(committed, states)
     return durable >= this.#quorum ? undefined : `quorum-durable: ${end} entries are committed and on ${durable} disks`
   }
 
-  /** Log Matching (thesis 3.5): where two logs have the same entry, they are the same up to there. */
+  /** On how many disks all that was committed is. Where each index is decided by itself, each may be on others. */
+  #durable(committed: SharedLog, states: readonly LocalState[]): number {
+    const { entries } = committed
+    if (!this.#byIndex) return states.filter(({ disk }) => agree(disk, committed, entries.length)).length
+    let fewest = states.length
+    for (const [i, entry] of entries.entries()) {
+      fewest = Math.min(fewest, states.filter(({ disk }) => disk.entries[i] === entry).length)
+    }
+    return fewest
+  }
+
+  /**
+   * Log Matching (thesis 3.5): where two logs have the same entry, they are the same up to there. Where each index is
+   * decided by itself, there is one value for an index and a term ("Paxos Made Simple", 2.3: one proposal, one value).
+   */
   #match(one: SharedLog, other: SharedLog): boolean {
     if (one === other) return true
     const key = one.id < other.id ? one.id * 1_000_000 + other.id : other.id * 1_000_000 + one.id
     let known = this.#matching.get(key)
     if (known === undefined) {
-      let last = Math.min(one.entries.length, other.entries.length)
-      while (last > 0 && one.entries[last - 1] !== other.entries[last - 1]) last--
-      known = agree(one, other, last)
+      known = this.#byIndex ? haveOneValue(one, other) : haveOneHistory(one, other)
       this.#matching.set(key, known)
     }
     return known
   }
 
-  #ledger(leaders: readonly number[], committed: SharedLog, seenInTerm: readonly number[]): Ledger {
-    const key = `${leaders.join(',')}|${committed.entries.join(',')}|${seenInTerm.join(',')}`
+  #ledger(leaders: Ledger['leaders'], committed: SharedLog, seenInTerm: readonly number[]): Ledger {
+    const key = `${leaders.join(';')}|${committed.entries.join(',')}|${seenInTerm.join(',')}`
     let ledger = this.#ledgers.get(key)
     if (ledger === undefined) {
       ledger = { id: this.#ledgers.size, leaders, committed, seenInTerm }
@@ -101,4 +117,14 @@ function agree(one: SharedLog, other: SharedLog, length: number): boolean {
   if (one.entries.length < length || other.entries.length < length) return false
   for (let i = 0; i < length; i++) if (one.entries[i] !== other.entries[i]) return false
   return true
+}
+
+function haveOneHistory(one: SharedLog, other: SharedLog): boolean {
+  let last = Math.min(one.entries.length, other.entries.length)
+  while (last > 0 && one.entries[last - 1] !== other.entries[last - 1]) last--
+  return agree(one, other, last)
+}
+
+function haveOneValue(one: SharedLog, other: SharedLog): boolean {
+  return one.entries.every((entry, i) => one.terms[i] !== other.terms[i] || entry === other.entries[i])
 }
