@@ -47,7 +47,7 @@ try {
 
   const tarballs = []
   const bin = (name) => join(root, 'node_modules', '.bin', name)
-  for (const { name, folder } of packages) {
+  for (const { name, folder, manifest } of packages) {
     run(pnpm[0], [...pnpm.slice(1), 'pack', '--pack-destination', work], { cwd: folder })
     const tarball = join(
       work,
