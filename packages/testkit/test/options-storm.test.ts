@@ -1,12 +1,14 @@
-// Storms over options that the swarm does not draw: who shall lead, who would rather lead, and who keeps a leader in
-// office.
+// Storms over options that the swarm does not draw: who shall lead, who would rather lead, who keeps a leader in office,
+// and who learns without a vote.
 //
-// Always true: a fixed leader that is dead or has lost its data leaves nobody to lead, as documented. So these seeds have
-// no disk that is lost, and none whose quiet time asks a bare majority to live without the others.
+// Always true: a fixed leader that is dead or has lost its data leaves nobody to lead, as documented, and a majority of
+// all nodes need not be one of the voters. So these seeds have no disk that is lost, and none whose quiet time asks a bare
+// majority to live without the others.
 
 import '@mako/testkit/vitest'
 import { paxos, type PaxosMessage, type PaxosOptions } from '@mako/paxos'
 import { raft, type RaftMessage, type RaftOptions } from '@mako/raft'
+import type { Protocol } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import { runSeed, stream, type SeedResult, type StormOptions } from '../src/index.ts'
 import { paxosProbe } from '../src/node/paxos.ts'
@@ -50,7 +52,7 @@ const sum = (results: readonly SeedResult[], what: string): number =>
   results.reduce((total, { counters }) => total + (counters[what] ?? 0), 0)
 
 describe('a fixed leader', () => {
-  const chosen = seeds(1, 10).filter(bringsAllBackAtOnce)
+  const chosen = seeds(1, 8).filter(bringsAllBackAtOnce)
 
   it.each([
     ['raft', (): Promise<SeedResult[]> => keepsTheLaws({ ...raftStorm({ leadership: 'fixed' }), fit }, chosen)],
@@ -59,6 +61,23 @@ describe('a fixed leader', () => {
     const results = await run()
     expect(sum(results, 'a bare majority alone')).toBe(0)
     expect(sum(results, 'a transfer that was told')).toBeGreaterThan(0)
+  })
+})
+
+/** The last of the nodes learns and does not vote. With 3 or 5 nodes, majorities of the voters are ones of all. */
+function withLearner(protocol: Protocol<PaxosMessage>): Protocol<PaxosMessage> {
+  const createCore: typeof protocol.createCore = (options) => {
+    const learner = options.members.at(-1)!
+    return protocol.createCore({ ...options, members: options.members.slice(0, -1), learners: [learner] })
+  }
+  return { ...protocol, createCore }
+}
+
+describe('a learner', () => {
+  it.each([3, 5])('keeps the laws in storms, and has everything in the end: %i nodes', async (nodes) => {
+    const { protocol, ...storm } = paxosStorm({})
+    const learning: typeof protocol = (tuning, node) => withLearner(protocol(tuning, node))
+    await keepsTheLaws({ ...storm, fit, nodes, protocol: learning }, seeds(40, 6).filter(bringsAllBackAtOnce))
   })
 })
 
