@@ -96,6 +96,13 @@ describe('the log of an acceptor', () => {
     expect(log.readable).toBe(7)
   })
 
+  it('goes on at the first block that begins at a place or behind it, not inside one', () => {
+    const log = new PaxosLog([block(1, 64), block(2, 64, 3), block(6, 64)], 1, 1 << 20)
+    const next = [1, 2, 3, 4, 5, 6, 7].map((index) => log.nextHeld(index))
+    // Up to commit everything is there, in the store if not here.
+    expect(next).toEqual([1, 2, 6, 6, 6, 6, undefined])
+  })
+
   it('is refused when Paxos cannot have written it', () => {
     expect(() => new PaxosLog([block(1, 64, 2), block(2, 64)], 0, 1)).toThrow('two blocks at 2')
     expect(() => new PaxosLog([block(1, 64), block(3, 64)], 2, 1)).toThrow('lacks entries up to 2')

@@ -1,6 +1,7 @@
 // Messages that come late, or from somebody who may not send them: each counts for nothing. And what may not leave before
 // the disk has it.
 
+import { encodeBlock } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import type { PaxosMessage } from '@mako/paxos'
 import { Cluster, type TestNode } from './cluster.ts'
@@ -40,6 +41,32 @@ describe('a stray message', () => {
     const match = leader.propose()! + 1
     tell(cluster, leader, peer.id, { type: 'accepted', ballot, match, received: match, span: undefined })
     expect(leader.commit).toBe(commit)
+  })
+
+  it('what is said in a ballot of another counts for nothing, and is not answered', () => {
+    const { cluster, leader, peer } = lonelyLeader()
+    const before = peer.core.status()
+    // The next ballot of `peer` itself, and the present one, which is the leader's.
+    for (const ballot of [before.term + 64 * 64, before.term]) {
+      const owner = cluster.ids[ballot % 64]!
+      const stranger = cluster.all.find((node) => node.id !== owner && node !== peer)!.id
+      const index = before.lastIndex + 1
+      const entry = { kind: 'data' as const, payload: new Uint8Array(1) }
+      const block = encodeBlock({ index, term: ballot }, { node: stranger, incarnation: 1, sequence: 1 }, [entry])
+      const messages: PaxosMessage[] = [
+        { type: 'prepare', ballot, from: 1, handover: false },
+        { type: 'accept', ballot, commit: index, blocks: [block] },
+        { type: 'heartbeat', ballot, commit: before.commit },
+        { type: 'handover', ballot },
+      ]
+      for (const message of messages) {
+        cluster.queue.length = 0
+        tell(cluster, peer, stranger, message)
+        expect(cluster.queue).toEqual([])
+        expect(peer.core.status()).toEqual(before)
+      }
+    }
+    expect(leader.role).toBe('leader')
   })
 
   it('a promise of an earlier ballot counts for nothing', () => {

@@ -30,6 +30,22 @@ describe('a stray message', () => {
     expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
   })
 
+  it('an answer that has more than there is counts for nothing', () => {
+    const cluster = new Cluster()
+    const a = cluster.elect('a')
+    cluster.run(100)
+    cluster.cuts = () => true
+    a.propose()
+    const { commit, lastIndex } = a
+    const match = lastIndex + 1
+    for (const received of [match, 1e6]) {
+      const message = { type: 'append-reply', term: 1, leader: 'a', match, received, hint: undefined } as const
+      a.step({ type: 'message', now: cluster.now, from: 'b', message })
+    }
+    expect(a.commit).toBe(commit)
+    expect(a.core.status().peers.find(({ id }) => id === 'b')).toMatchObject({ match: commit, next: lastIndex + 1 })
+  })
+
   it('a leader of an earlier term is told of ours, and neither followed nor believed', () => {
     const cluster = new Cluster()
     const a = cluster.elect('a')
