@@ -62,6 +62,13 @@ describe('Raft in a small scope', () => {
     expect(found.status).toBe('bounded')
     expect(found.states).toBeGreaterThanOrEqual(1000)
   })
+
+  it('notices when a message is called over of which something comes', () => {
+    const { protocol, fingerprint } = inspectableRaft()
+    const bounds = { ...NOTHING, elections: 1 }
+    const found = explore<RaftMessage>({ protocol, fingerprint, bounds, ...raftScope, isOver: () => true })
+    expect(found.violation?.what).toMatch(/should be over: .*vote-request/)
+  })
 })
 
 describe('Paxos in a small scope', () => {

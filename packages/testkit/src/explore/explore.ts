@@ -48,7 +48,8 @@ export interface ExploreOptions<Message> {
   readonly ages: (message: Message) => boolean
   /**
    * True for a message that can never again have an effect on a receiver that is in this role, and for ever in this
-   * term or a later one. It is forgotten, so that states that differ only in such messages are one.
+   * term or a later one. It is forgotten, so that states that differ only in such messages are one; first it is tried
+   * that nothing comes of it there and then.
    */
   readonly isOver: (message: Message, receiver: { readonly role: Role; readonly term: number }) => boolean
   /**
@@ -245,13 +246,17 @@ class Search<Message> {
     if (broken !== undefined) this.#fail(state, node, action, broken)
   }
 
-  /** Without the messages that nothing can come of any more. */
+  /** Without the messages that nothing can come of any more: that is not believed without a look. */
   #alive(messages: readonly number[], nodes: readonly LocalState[]): number[] {
     return messages.filter((id) => {
       const { to, message } = this.#locals.message(id)
-      const { role, term, pending } = nodes[this.#members.indexOf(to)]!
+      const local = nodes[this.#members.indexOf(to)]!
+      const { role, term, pending } = local
       const isKept = pending.every(({ write }) => write.type === 'block')
-      return !isKept || !this.#options.isOver(message, { role, term })
+      if (!isKept || !this.#options.isOver(message, { role, term })) return true
+      const { next, sent } = this.#locals.next(local, { type: 'deliver', message: id })
+      if (next === local && sent.length === 0) return false
+      throw new Error(`Something comes of a message that should be over: ${JSON.stringify(message)}`)
     })
   }
 
