@@ -320,6 +320,21 @@ describe('the watch', () => {
     expect(disk.durable(noop(1, 2)).law).toBe('committed-kept')
   })
 
+  it.each([
+    [undefined, 'a majority keeps it', true, false],
+    ['committed-kept', 'no majority keeps it', false, false],
+    [undefined, 'a disk was lost before', false, true],
+  ])('%s: a follower of a deposed leader gives up what others have committed; %s', (law, _, isKept, isLost) => {
+    const script = new Script()
+    script.output({ writes: [script.write(noop(1, 1))] }).durable(noop(1, 1))
+    const { disks, lost } = script.book.partition(0)
+    const claim = { image: disks.get('b')!, commit: 1, term: 1, byCount: false }
+    script.book.committed(0, 'b', claim)
+    if (isKept) disks.get('c')!.put(noop(1, 1), true)
+    if (isLost) lost.add('c')
+    expect(script.output({ writes: [script.write(noop(1, 2))] }).durable(noop(1, 2)).law).toBe(law)
+  })
+
   it('lets a follower truncate what is not committed, and a leader nothing', () => {
     const follower = new Script()
     follower.output({ writes: [follower.write(noop(1, 1))] })

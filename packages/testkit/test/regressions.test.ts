@@ -8,6 +8,8 @@ import { raftProbe, simRaft } from '../src/node/raft.ts'
 
 interface Regression {
   readonly seed: number
+  /** @default 10 */
+  readonly seconds?: number
   readonly found: string
 }
 
@@ -15,7 +17,7 @@ const regressions = JSON.parse(
   readFileSync(new URL('../seeds/raft.json', import.meta.url), 'utf8'),
 ) as readonly Regression[]
 
-it.each(regressions)('seed $seed: $found', async ({ seed }) => {
-  const { violation } = await runSeed(seed, { protocol: simRaft, probe: raftProbe })
+it.each(regressions)('seed $seed: $found', async ({ seed, seconds }) => {
+  const { violation } = await runSeed(seed, { protocol: simRaft, probe: raftProbe, seconds: seconds ?? 10 })
   expect(violation).toBeUndefined()
 })

@@ -13,7 +13,7 @@ import { InstanceRecord } from './instances.ts'
 export type LawName =
   /** Law 1. */
   | 'commit-monotone'
-  /** Law 2, on nodes and disks. */
+  /** Law 2: on each node, and on a majority of disks for as long as no disk is lost. */
   | 'committed-kept'
   /** Law 3. */
   | 'durable-before-sent'
@@ -79,6 +79,8 @@ export class PartitionRecord {
   readonly toldTerm: Map<NodeId, number> = new Map()
   /** By node: what is durable on its disk. */
   readonly disks: Map<NodeId, LogImage> = new Map()
+  /** Nodes whose disk was lost, perhaps with the only copies beside those of a bare majority. */
+  readonly lost: Set<NodeId> = new Set()
 }
 
 export interface LawBookOptions {
@@ -223,19 +225,29 @@ export class LawBook {
     }
     this.count('committed', commit - both)
     for (let index = byIndex ? both + 1 : commit; index <= commit; index++) {
-      let durable = 0
-      for (const disk of record.disks.values()) {
-        const isThere = byIndex
-          ? disk.factsAt(index)?.id === committed.factsAt(index)?.id
-          : disk.chainAt(index) === committed.chainAt(index)
-        if (isThere) durable++
-      }
+      const durable = copiesOf(record, index, byIndex)
       if (durable * 2 > record.disks.size) continue
       this.broken(
         'quorum-durable',
         `${node} commits ${index} of partition ${partition}, durable on ${durable} of ${record.disks.size} disks`,
       )
     }
+  }
+
+  /**
+   * A node has overwritten this entry, which is committed, on its disk. A follower that hears a deposed leader may give up
+   * what others commit meanwhile; the majority that has committed it never does.
+   */
+  overwritten(partition: number, node: NodeId, index: number, byIndex: boolean): void {
+    const record = this.partition(partition)
+    this.count('overwritten by a deposed leader')
+    if (record.lost.size > 0) return
+    const durable = copiesOf(record, index, byIndex)
+    if (durable * 2 > record.disks.size) return
+    this.broken(
+      'committed-kept',
+      `${node} overwrote ${index} of partition ${partition}, which is committed, and durable on ${durable} disks now`,
+    )
   }
 
   /** A new leader must have everything that was committed in earlier terms. */
@@ -250,4 +262,16 @@ export class LawBook {
       )
     }
   }
+}
+
+/** On how many disks a committed entry is; with all before it, unless each index is decided by itself. */
+function copiesOf({ committed, disks }: PartitionRecord, index: number, byIndex: boolean): number {
+  let copies = 0
+  for (const disk of disks.values()) {
+    const isThere = byIndex
+      ? disk.factsAt(index)?.id === committed.factsAt(index)?.id
+      : disk.chainAt(index) === committed.chainAt(index)
+    if (isThere) copies++
+  }
+  return copies
 }

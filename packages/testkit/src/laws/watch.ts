@@ -159,7 +159,7 @@ export class NodeWatch<Message> {
       this.#book.broken('committed-kept', `${this.#node} wrote a block at ${block.index} behind ${image.lastIndex}`)
       return
     }
-    // What is committed stays on every disk that has it.
+    // What is committed stays on a majority of disks.
     const last = Math.min(image.lastIndex, committed.lastIndex)
     const kept = [block.index, last].filter(
       (index) => index <= last && image.chainAt(index) === committed.chainAt(index),
@@ -171,8 +171,9 @@ export class NodeWatch<Message> {
       const wrong = instances.accepted(block, facts, this.#node, disks.size)
       if (wrong !== undefined) this.#book.broken('one-value', `${this.#node}, partition ${write.partition}: ${wrong}`)
     }
-    if (kept.some((index) => image.chainAt(index) !== committed.chainAt(index))) {
-      this.#book.broken('committed-kept', `${this.#node} overwrote committed entries from ${block.index} on its disk`)
+    for (const index of kept) {
+      if (image.chainAt(index) === committed.chainAt(index)) continue
+      this.#book.overwritten(write.partition, this.#node, index, this.#byIndex)
     }
     if (watch !== undefined && next?.block.bytes !== block.bytes) {
       this.#book.broken('durable-before-sent', `${this.#node} wrote a block at ${block.index} that was not its turn`)

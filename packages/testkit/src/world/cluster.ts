@@ -317,8 +317,9 @@ export class SimCluster<Message> {
     disk.wipe()
     this.#options.trace?.note({ type: 'fault', node: id, kind: 'wiped-disk' })
     for (const partition of this.partitions) {
-      const { disks, toldTerm, votes } = this.book.partition(partition)
+      const { disks, lost, toldTerm, votes } = this.book.partition(partition)
       disks.set(id, new LogImage())
+      lost.add(id)
       toldTerm.delete(id)
       for (const ofTerm of votes.values()) ofTerm.delete(id)
     }
