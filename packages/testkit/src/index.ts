@@ -164,6 +164,8 @@ export {
 } from './trace/event.ts'
 export { validateRaftTrace } from './spec/raft.ts'
 export { describeRaftState } from './spec/raft-message.ts'
+export { validatePaxosTrace } from './spec/paxos.ts'
+export { describePaxosState } from './spec/paxos-message.ts'
 export type { Verdict } from './spec/verdict.ts'
 
 // Every interleaving of a small scope.

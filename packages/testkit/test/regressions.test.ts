@@ -2,22 +2,26 @@
 // reach the same bug again; it costs a second, and it stays.
 
 import { readFileSync } from 'node:fs'
-import { runSeed } from '@mako/testkit'
-import { expect, it } from 'vitest'
-import { raftProbe, simRaft } from '../src/node/raft.ts'
+import { describe, expect, it } from 'vitest'
+import { parseArguments } from '../src/node/arguments.ts'
+import { seedRunner } from '../src/node/registry.ts'
 
 interface Regression {
   readonly seed: number
+  /** @default log */
+  readonly workload?: string
   /** @default 10 */
   readonly seconds?: number
   readonly found: string
 }
 
-const regressions = JSON.parse(
-  readFileSync(new URL('../seeds/raft.json', import.meta.url), 'utf8'),
-) as readonly Regression[]
+describe.each(['raft', 'paxos'])('%s', (protocol) => {
+  const file = new URL(`../seeds/${protocol}.json`, import.meta.url)
+  const regressions = JSON.parse(readFileSync(file, 'utf8')) as readonly Regression[]
 
-it.each(regressions)('seed $seed: $found', async ({ seed, seconds }) => {
-  const { violation } = await runSeed(seed, { protocol: simRaft, probe: raftProbe, seconds: seconds ?? 10 })
-  expect(violation).toBeUndefined()
+  it.each(regressions)('seed $seed: $found', async ({ seed, workload = 'log', seconds = 10 }) => {
+    const line = ['--protocol', protocol, '--workload', workload, '--seconds', String(seconds)]
+    const { violation } = await seedRunner(parseArguments(line)!)(seed)
+    expect(violation).toBeUndefined()
+  })
 })

@@ -3,7 +3,7 @@
 // Always true: a client's code runs in the process of the node that it calls, never after that has died. What becomes
 // of a transaction is judged by `kv-history.ts`; this file only makes things happen and notes them.
 
-import { below, type AddLogOptions, type ReplicationEngine } from '@mako/engine'
+import { below, MakoError, type AddLogOptions, type ReplicationEngine } from '@mako/engine'
 import { createDatabase, type Database, type DatabaseOptions, type TransactResult } from '@mako/store/kv'
 import { createShard } from '@mako/watermark'
 import { hashBytes, hashText } from '../laws/hash.ts'
@@ -427,7 +427,9 @@ class KvWorkload implements Workload {
   /** Whether what a database says of itself can be true. */
   #look(life: Life): void {
     const { role, epoch, watermark, closedEpochs, fault } = life.db.status().shard
-    if (role === 'faulted' && life.engine.status().state === 'running') {
+    // Damage that it met while it read back what is safe; the node stays as it is until its disk is replaced.
+    const isDamaged = codeOf(fault) === 'CORRUPT_LOG' && this.#world.cluster.node(life.node).disk.isRotten
+    if (role === 'faulted' && !isDamaged && life.engine.status().state === 'running') {
       this.#broken(`${nameOf(life)} is faulted: ${String(fault)}: ${String(fault?.cause)}`)
     }
     if (epoch < life.epoch) this.#broken(`${nameOf(life)} goes back from epoch ${life.epoch} to ${epoch}`)
@@ -446,4 +448,9 @@ class KvWorkload implements Workload {
   #broken(message: string): void {
     this.#world.cluster.book.broken('workload', message)
   }
+}
+
+/** What an error is about in the end: the replay says that it has failed, its cause says why. */
+function codeOf(error: MakoError | undefined): string | undefined {
+  return error?.cause instanceof MakoError ? error.cause.code : error?.code
 }
