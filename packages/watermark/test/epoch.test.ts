@@ -48,11 +48,19 @@ describe('the history of epochs', () => {
     expect(history.current?.watermark).toBe(12)
   })
 
-  it('opens no epoch whose barriers are of two writers, or not on all streams', () => {
+  it.each([
+    ['two nodes', B],
+    ['two lives of one node', { ...A, incarnation: 2 }],
+  ])('opens no epoch whose barriers are of %s', (_, other) => {
     const history = opened()
     history.barrier(0, { closes: 1, opens: 2, start: 0 }, A)
-    history.barrier(1, { closes: 1, opens: 2, start: 0 }, B)
+    history.barrier(1, { closes: 1, opens: 2, start: 0 }, other)
     expect(history.current?.number).toBe(1)
+    expect(history.judge(2, 1)).toBe('PENDING')
+  })
+
+  it('opens no epoch whose barriers are not on all streams', () => {
+    const history = opened()
     history.barrier(0, { closes: 1, opens: 3, start: 0 }, A)
     history.barrier(1, { closes: 1, opens: 4, start: 0 }, A)
     expect(history.current?.number).toBe(1)
