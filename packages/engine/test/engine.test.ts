@@ -145,8 +145,8 @@ describe('outcomes', () => {
     core().put(noopBlock(1, 2))
     core().commit(1)
     await clock.advance(10)
-    expect(await entry.outcome).toEqual({ status: 'LOST', by: { term: 2 } })
-    expect(await later.outcome).toEqual({ status: 'LOST', by: { term: 2 } })
+    expect(await now(entry.outcome)).toEqual({ status: 'LOST', by: { term: 2 } })
+    expect(await now(later.outcome)).toEqual({ status: 'LOST', by: { term: 2 } })
     expect(engine.outstanding()).toBe(0)
   })
 
@@ -238,7 +238,7 @@ describe('outcomes', () => {
     await first.clock.settle()
     await first.engine.stop()
     const token = { partition: 0, index: 1, count: 1, term: 1 }
-    expect(await asked).toEqual({ status: 'UNKNOWN', token })
+    expect(await now(asked)).toEqual({ status: 'UNKNOWN', token })
     expect(await entry.outcome).toEqual({ status: 'UNKNOWN', token })
 
     first.log.incarnation = 2
