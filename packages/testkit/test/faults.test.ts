@@ -114,7 +114,7 @@ describe('each family of faults', () => {
 })
 
 describe('a cluster', () => {
-  const tuning = drawSwarm(seededRandom(1), 'gentle', 3).tuning
+  const tuning = drawSwarm(seededRandom(1), seededRandom(2), 'gentle', 3).tuning
 
   it('does not start a node on the disk of another, and starts it on its own', async () => {
     const refused: string[] = []

@@ -25,6 +25,8 @@ export const paxosProbe: StormProbe<PaxosMessage> = {
         return message.span !== undefined && message.span.first > message.received + 1
           ? 'an acceptance behind a hole'
           : undefined
+      case 'barrier-reply':
+        return message.index === undefined ? 'a reader that was turned away' : 'a reader on another node'
       case 'probe':
       case 'prepare':
       case 'accept':
@@ -32,12 +34,13 @@ export const paxosProbe: StormProbe<PaxosMessage> = {
       case 'feeding':
       case 'learn':
       case 'learned':
+      case 'barrier-request':
         return undefined
     }
   },
 }
 
 export function simPaxos(tuning: ProtocolTuning): Protocol<PaxosMessage> {
-  const { heartbeatMs, electionTimeoutMs, tickMs, preVote, checkQuorum, noopOnElection } = tuning
-  return paxos({ heartbeatMs, electionTimeoutMs, tickMs, probe: preVote, checkQuorum, noopOnElection })
+  const { preVote: probe, ...options } = tuning
+  return paxos({ ...options, probe })
 }

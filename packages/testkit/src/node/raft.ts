@@ -23,15 +23,17 @@ export const raftProbe: StormProbe<RaftMessage> = {
         return message.hint === undefined || message.hint.found.index === message.hint.asked
           ? undefined
           : 'a log that did not match'
+      case 'barrier-reply':
+        return message.index === undefined ? 'a reader that was turned away' : 'a reader on another node'
       case 'append':
       case 'heartbeat':
       case 'vote-request':
+      case 'barrier-request':
         return undefined
     }
   },
 }
 
 export function simRaft(tuning: ProtocolTuning): Protocol<RaftMessage> {
-  const { heartbeatMs, electionTimeoutMs, tickMs, preVote, checkQuorum, noopOnElection } = tuning
-  return raft({ heartbeatMs, electionTimeoutMs, tickMs, preVote, checkQuorum, noopOnElection })
+  return raft(tuning)
 }

@@ -69,7 +69,7 @@ export interface SeedSchedule {
 /** Runs the history of one seed. Never rejects because of what nodes do: that is a violation in the result. */
 export async function runSeed<Message>(seed: number, options: StormOptions<Message>): Promise<SeedResult> {
   const random = stream(seed, 'storm')
-  const drawn = drawSwarm(random, options.profile ?? 'storm', options.nodes)
+  const drawn = drawSwarm(random, stream(seed, 'leadership'), options.profile ?? 'storm', options.nodes)
   const swarm = options.fit?.(drawn) ?? drawn
   const injected: InjectedFault[] = []
   const durationMs = (options.seconds ?? 10) * 1000

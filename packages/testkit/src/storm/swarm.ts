@@ -5,7 +5,7 @@
 // faults are gentle only shallow bugs are found, so a storm crashes nodes every few election timeouts and at the
 // points where writes are half done, and has them back within milliseconds.
 
-import { below, uniform, type EngineLimits, type Random } from '@mako/engine'
+import { below, uniform, type EngineLimits, type NodeId, type Random } from '@mako/engine'
 import type { DiskOptions } from '../world/disk.ts'
 import type { NetworkOptions } from '../world/network.ts'
 import type { ProcessOptions } from '../world/process.ts'
@@ -24,6 +24,7 @@ export interface ProtocolTuning {
   readonly preVote: boolean
   readonly checkQuorum: boolean
   readonly noopOnElection: boolean
+  readonly preferredLeader?: NodeId
 }
 
 export interface Swarm {
@@ -76,13 +77,21 @@ const FAMILIES: Readonly<Record<FaultFamily, readonly [probability: number, time
 /** Faults that a gentle day does not have. */
 const ROUGH: ReadonlySet<FaultFamily> = new Set(['garbage', 'diskLoss', 'foreignDisk', 'stale'])
 
-export function drawSwarm(random: Random, profile: Profile, nodes: number | undefined): Swarm {
+/** `leadership` is drawn from by itself, so that what came later does not change what seeds have drawn before. */
+export function drawSwarm(
+  random: Random,
+  leadership: Random,
+  profile: Profile,
+  wantedNodes: number | undefined,
+): Swarm {
   const storm = profile === 'storm'
   const partitions = Array.from({ length: between(random, 1, 4) }, (_, i) => i)
   const heartbeatMs = pick(random, [10, 20, 50])
   const electionTimeoutMs = heartbeatMs * between(random, 3, 10)
+  const nodes = wantedNodes ?? pick(random, [3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1])
+  const someone = String.fromCharCode(97 + below(leadership, nodes))
   return {
-    nodes: nodes ?? pick(random, [3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1]),
+    nodes,
     partitions,
     leadTogether: partitions.length > 1 && chance(random, 0.3) ? [partitions] : [],
     tuning: {
@@ -92,6 +101,7 @@ export function drawSwarm(random: Random, profile: Profile, nodes: number | unde
       preVote: chance(random, 0.8),
       checkQuorum: chance(random, 0.8),
       noopOnElection: chance(random, 0.9),
+      ...(chance(leadership, 0.2) ? { preferredLeader: someone } : {}),
     },
     limits: drawLimits(random),
     network: drawNetwork(random, storm, electionTimeoutMs),
