@@ -115,7 +115,15 @@ const append: RaftMessage = {
   commit: 0,
   blocks: [sampleBlock(1)],
 }
-const reply: RaftMessage = { type: 'append-reply', term: 1, leader: 'a', match: 1, received: 1, hint: undefined }
+const reply: RaftMessage = {
+  type: 'append-reply',
+  term: 1,
+  leader: 'a',
+  match: 1,
+  received: 1,
+  hint: undefined,
+  round: 0,
+}
 
 function codecCase(name: string, description: string, step: () => unknown): BenchCase {
   const MESSAGES = 16

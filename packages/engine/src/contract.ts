@@ -158,6 +158,15 @@ export type TransferResult =
   | { readonly status: 'ABORTED' }
   | { readonly status: 'NOT_LEADER'; readonly leaderHint: LeaderHint | undefined }
 
+/** The answer of `readBarrier`. */
+export type ReadBarrierResult =
+  /** Everything that was committed anywhere before the call is applied here, and everything up to `index`. */
+  | { readonly status: 'READY'; readonly index: number }
+  /** No leader could tell: there is none, or it did not answer before it was replaced. Ask again, or ask the hinted one. */
+  | { readonly status: 'NOT_LEADER'; readonly leaderHint: LeaderHint | undefined }
+  | { readonly status: 'BUSY'; readonly reason: 'readers' | 'recovering'; readonly retryAfterMs: number }
+  | { readonly status: 'REJECTED'; readonly reason: 'unknown-partition' | 'stopped' | 'faulted' }
+
 export interface WaitOptions {
   readonly signal?: AbortSignal
 }
@@ -189,6 +198,14 @@ export interface ReplicationEngine extends AsyncDisposable {
 
   /** What became of an entry, as far as it can be told now. */
   outcomeOf(token: OutcomeToken): Promise<Outcome>
+
+  /**
+   * Waits until everything that was committed anywhere before this call is applied here: then what is read from local
+   * state is linearizable. On any node: the leader asks a majority whether it still leads, one round of messages for all
+   * who wait (Raft thesis 6.4); others ask the leader. It writes nothing. A node that lags, or whose callbacks are slow, may
+   * take long: give it a signal. Rejects only with the reason of that signal.
+   */
+  readBarrier(partition?: number, options?: WaitOptions): Promise<ReadBarrierResult>
 
   isLeader(partition?: number): boolean
   leaderHint(partition?: number): LeaderHint | undefined

@@ -23,6 +23,8 @@ export type Input<Message> =
   | { readonly type: 'campaign'; readonly now: number }
   /** Hand leadership over, to this node or to the one that is furthest along. */
   | { readonly type: 'transfer'; readonly now: number; readonly to: NodeId | undefined }
+  /** A reader begins: how far must it have applied the log to see everything that was committed before now? */
+  | { readonly type: 'read-barrier'; readonly now: number; readonly request: number }
   /** Everything up to here is final and will be read from the store if need be: it need not be kept in memory. */
   | { readonly type: 'release'; readonly now: number; readonly index: number }
 
@@ -58,6 +60,13 @@ export interface RoleChange {
   readonly readyIndex: number
 }
 
+/** The answer to a `read-barrier`. */
+export interface BarrierAnswer {
+  readonly request: number
+  /** Everything that was committed anywhere before the request is at or below; undefined: no leader could tell. */
+  readonly index: number | undefined
+}
+
 export interface Output<Message> {
   readonly writes: readonly CoreWrite[]
   readonly messages: readonly CoreMessage<Message>[]
@@ -68,6 +77,8 @@ export interface Output<Message> {
   readonly commit: number
   /** How a transfer that was asked for ended: this node has stepped down for another, or it goes on leading. */
   readonly transfers: readonly ('done' | 'aborted')[]
+  /** Each `read-barrier` is answered once, in any order. */
+  readonly barriers: readonly BarrierAnswer[]
 }
 
 /** May this node append now? */

@@ -16,6 +16,7 @@ import type {
   LeaderHint,
   Outcome,
   OutcomeToken,
+  ReadBarrierResult,
   ReplicationEngine,
   TransferResult,
   WaitOptions,
@@ -197,7 +198,7 @@ class Engine<Message> implements ReplicationEngine {
     if (this.#state === 'running') for (const replica of this.#ordered) replica.finishTurn()
     this.#state = 'stopping'
     this.clock.clearTimer(this.#ticker)
-    for (const replica of this.#ordered) replica.stop()
+    for (const replica of this.#ordered) replica.stop('stopped')
     this.#drains.settle()
     // A start that is under way ends when its transport is stopped.
     await this.#stopTransport()
@@ -234,7 +235,7 @@ class Engine<Message> implements ReplicationEngine {
     this.#state = 'faulted'
     this.clock.clearTimer(this.#ticker)
     const led = this.#ordered.filter((replica) => replica.isLeader)
-    for (const replica of this.#ordered) replica.stop()
+    for (const replica of this.#ordered) replica.stop('faulted')
     this.#drains.settle()
     for (const { partition, role } of led) {
       this.#events.emit('follower', { partition, term: role.term, leaderHint: undefined })
@@ -278,7 +279,10 @@ class Engine<Message> implements ReplicationEngine {
     this.#writer.flush()
     this.#options.transport.flush()
     this.#apply()
-    for (const replica of this.#ordered) replica.announceIfReady()
+    for (const replica of this.#ordered) {
+      replica.announceIfReady()
+      replica.settleReaders()
+    }
     this.#drains.settle()
   }
 
@@ -382,6 +386,23 @@ class Engine<Message> implements ReplicationEngine {
     const replica = this.#replicas.get(token.partition)
     if (replica === undefined || this.#state !== 'running') return { status: 'UNKNOWN', token }
     return await replica.outcomeOf(token)
+  }
+
+  async readBarrier(partition: number = this.partitions[0]!, options: WaitOptions = {}): Promise<ReadBarrierResult> {
+    const replica = this.#replicas.get(partition)
+    if (!this.partitions.includes(partition)) return { status: 'REJECTED', reason: 'unknown-partition' }
+    switch (this.#state) {
+      case 'new':
+      case 'starting':
+        return { status: 'BUSY', reason: 'recovering', retryAfterMs: this.#options.limits.retryAfterMs }
+      case 'faulted':
+        return { status: 'REJECTED', reason: 'faulted' }
+      case 'stopping':
+      case 'stopped':
+        return { status: 'REJECTED', reason: 'stopped' }
+      case 'running':
+        return await replica!.readBarrier(options, this.clock.monotonicNow())
+    }
   }
 
   isLeader(partition: number = this.partitions[0]!): boolean {

@@ -22,6 +22,7 @@ export type {
   Outcome,
   OutcomeToken,
   PartitionStatus,
+  ReadBarrierResult,
   RejectReason,
   ReplicationEngine,
   TransferResult,
@@ -53,8 +54,16 @@ export { below, seededRandom, uniform } from './random.ts'
 
 // For those who implement a protocol.
 export { brokenLaw, LAWS, type Law } from './laws.ts'
+export {
+  ReadBarriers,
+  type BarrierActions,
+  type BarrierReply,
+  type BarrierView,
+  type ReadBarriersOptions,
+} from './read-barriers.ts'
 export type {
   Admission,
+  BarrierAnswer,
   Core,
   CoreLimits,
   CoreMessage,

@@ -32,6 +32,8 @@ export interface EngineLimits {
   readonly messageBytes: number
   /** Bytes of durable and committed blocks of one partition kept in memory. */
   readonly tailBytes: number
+  /** Calls of `readBarrier` of one partition that may wait; then BUSY 'readers'. */
+  readonly waitingReaders: number
   /** What BUSY suggests as a pause, in milliseconds. */
   readonly retryAfterMs: number
 }
@@ -53,5 +55,6 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inflightBytes: 16 * 1024 * 1024,
   messageBytes: 1024 * 1024,
   tailBytes: 16 * 1024 * 1024,
+  waitingReaders: 65_536,
   retryAfterMs: 5,
 }

@@ -5,7 +5,16 @@
 
 import { ApplyCursor } from './apply-cursor.ts'
 import { BlockBuilder, entryBytes } from './block.ts'
-import type { AddLogResult, ApplyCallbacks, LeaderHint, Outcome, OutcomeToken, PartitionStatus } from './contract.ts'
+import type {
+  AddLogResult,
+  ApplyCallbacks,
+  LeaderHint,
+  Outcome,
+  OutcomeToken,
+  PartitionStatus,
+  ReadBarrierResult,
+  WaitOptions,
+} from './contract.ts'
 import type { Admission, Core, Input, Output, Protocol, RoleChange } from './core.ts'
 import { lastIndexOf, type Block, type Entry, type EntryKind, type NodeId } from './entry.ts'
 import { MakoError } from './errors.ts'
@@ -16,6 +25,7 @@ import { LogReader } from './log-reader.ts'
 import type { LogWriter, WriteOwner } from './log-writer.ts'
 import type { Clock, LogStore, Random, RecoveredPartition, Transport } from './ports.ts'
 import { Proposals } from './proposals.ts'
+import { Readers } from './readers.ts'
 
 /** Bytes that every block carries besides its entries, at most: the header and the longest name. */
 const BLOCK_OVERHEAD_BYTES = 128
@@ -58,6 +68,7 @@ export class Replica<Message> implements WriteOwner {
   readonly #options: ReplicaOptions<Message>
   readonly #core: Core<Message>
   readonly #proposals: Proposals
+  readonly #readers: Readers
   readonly #builder: BlockBuilder
   /** Where the block that is being gathered begins; meaningful while it has entries. */
   #firstIndex = 0
@@ -105,6 +116,7 @@ export class Replica<Message> implements WriteOwner {
     this.#role = { role, term, leader, readyIndex: 0 }
     this.#builder = new BlockBuilder(nodeId, incarnation)
     this.#proposals = new Proposals(partition)
+    this.#readers = new Readers(limits.waitingReaders)
     this.#reader = new LogReader({ partition, core: this.#core, log: options.log, commit: () => this.cursor.commit })
     this.cursor = new ApplyCursor({
       partition,
@@ -115,7 +127,10 @@ export class Replica<Message> implements WriteOwner {
       blockAt: (index) => this.#reader.blockAt(index),
       read: (from) => this.#reader.readFinal(from, limits.applyReadBytes),
       wake: () => options.events.wake(),
-      onFault: (index, error) => options.events.faulted(this, index, error),
+      onFault: (index, error) => {
+        this.#readers.refuse({ status: 'REJECTED', reason: 'faulted' })
+        options.events.faulted(this, index, error)
+      },
     })
     this.cursor.register(options.callbacks)
   }
@@ -292,6 +307,7 @@ export class Replica<Message> implements WriteOwner {
     try {
       this.propose()
       this.#dirty = false
+      this.#readers.close()
       this.#carryOut(this.#core.takeOutput())
     } catch (error) {
       this.#failCore(error)
@@ -321,6 +337,7 @@ export class Replica<Message> implements WriteOwner {
     // Before the roles: a transfer that succeeded ends this leadership, and that would end it as aborted.
     for (const result of output.transfers) this.#endTransfer(result === 'done')
     for (const change of output.roles) this.#changeRole(change)
+    for (const { request, index } of output.barriers) this.#readers.answered(request, index, () => this.#noLeader())
   }
 
   #commitTo(commit: number): void {
@@ -380,6 +397,27 @@ export class Replica<Message> implements WriteOwner {
 
   // ----------------------------------------------------------------------------------------------- answers
 
+  /** Resolves when everything that was committed before is applied here. */
+  async readBarrier(options: WaitOptions, now: number): Promise<ReadBarrierResult> {
+    if (!this.isAlive || this.fault !== undefined) return { status: 'REJECTED', reason: 'faulted' }
+    if (this.#readers.isFull) {
+      return { status: 'BUSY', reason: 'readers', retryAfterMs: this.#options.limits.retryAfterMs }
+    }
+    return await this.#readers.wait(options, (request) => {
+      this.step({ type: 'read-barrier', now, request })
+      this.#options.events.wake()
+    })
+  }
+
+  /** The cursor has run: readers whose index it has reached may read. */
+  settleReaders(): void {
+    this.#readers.applied(this.cursor.applied)
+  }
+
+  #noLeader(): ReadBarrierResult {
+    return { status: 'NOT_LEADER', leaderHint: this.leaderHint }
+  }
+
   /** Reads applied entries again; protocol entries are left out. */
   read(from: number, maxBytes: number): Promise<{ entries: Entry[]; next: number }> {
     return this.#reader.entries(from, this.cursor.applied, maxBytes)
@@ -415,8 +453,8 @@ export class Replica<Message> implements WriteOwner {
     return this.#core.status().peers
   }
 
-  /** Settles every open outcome as UNKNOWN and does nothing any more. */
-  stop(): void {
+  /** Settles every open outcome as UNKNOWN, turns readers away, and does nothing any more. */
+  stop(reason: 'stopped' | 'faulted'): void {
     if (this.#stopped) return
     this.#stopped = true
     this.cursor.stop()
@@ -424,6 +462,7 @@ export class Replica<Message> implements WriteOwner {
     this.#endTransfer(false)
     this.#announcedTerm = undefined
     this.#proposals.giveUp()
+    this.#readers.refuse({ status: 'REJECTED', reason })
   }
 
   #failCore(error: unknown): void {
@@ -438,6 +477,7 @@ export class Replica<Message> implements WriteOwner {
     this.#held.clear()
     this.#endTransfer(false)
     this.#proposals.giveUp()
+    this.#readers.refuse({ status: 'REJECTED', reason: 'faulted' })
     if (wasLeader) this.#options.events.deposed(this, this.#role.term)
     this.#options.events.faulted(this, undefined, this.#fault)
   }

@@ -200,6 +200,7 @@ export class PuppetCore implements Core<string> {
   #messages: { to: string; message: string; after: number }[] = []
   #roles: RoleChange[] = []
   #transfers: ('done' | 'aborted')[] = []
+  #barriers: { readonly request: number; readonly index: number | undefined }[] = []
   #writeNumber = 0
   readonly #lastOfWrite = new Map<number, number>()
 
@@ -233,6 +234,10 @@ export class PuppetCore implements Core<string> {
   }
   commit(index: number): void {
     this.#commit = index
+  }
+  /** Answers a reader. */
+  barrier(request: number, index: number | undefined): void {
+    this.#barriers.push({ request, index })
   }
   /** Forgets what is at and after this index, as a follower does before another leader's block is put there. */
   cut(index: number): void {
@@ -281,11 +286,13 @@ export class PuppetCore implements Core<string> {
       roles: this.#roles,
       commit: this.#commit,
       transfers: this.#transfers,
+      barriers: this.#barriers,
     }
     this.#writes = []
     this.#messages = []
     this.#roles = []
     this.#transfers = []
+    this.#barriers = []
     return output
   }
   blockAt(index: number): Block | undefined {

@@ -69,7 +69,7 @@ export function onAccept(node: PaxosNode, from: NodeId, message: Accept): void {
   // Writes become durable in order: with the newest one, everything that was accepted before it.
   const match = isNew ? received : Math.min(received, log.durableIndex)
   const span = { first: blocks[0]!.index, last: lastIndexOf(blocks.at(-1)!) }
-  node.send(from, { type: 'accepted', ballot, match, received, span }, after)
+  node.send(from, { type: 'accepted', ballot, match, received, span, round: 0 }, after)
 }
 
 /** Answers at once, whatever the disk does: only what is durable already is reported as such. */
@@ -79,7 +79,8 @@ export function onHeartbeat(node: PaxosNode, from: NodeId, message: Heartbeat): 
   const received = log.matched(ballot)
   node.commitTo(Math.min(message.commit, received, log.readable))
   const match = Math.min(received, log.durableIndex)
-  node.send(from, { type: 'accepted', ballot, match, received, span: undefined }, node.stateWrite())
+  const { round } = message
+  node.send(from, { type: 'accepted', ballot, match, received, span: undefined, round }, node.stateWrite())
 }
 
 /** A lower ballot than ours, or a protected leader: says so, so that the sender gives way or waits. */

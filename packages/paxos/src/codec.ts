@@ -9,13 +9,14 @@ import {
   mako,
   type WireAccept,
   type WireAccepted,
+  type WireBarrierReply,
   type WireEnvelope,
   type WireFeeding,
   type WireLearn,
   type WireLearned,
   type WirePromise,
 } from './gen/paxos.js'
-import type { Accept, Accepted, Feeding, Learn, Learned, PaxosMessage, Promised } from './messages.ts'
+import type { Accept, Accepted, BarrierReply, Feeding, Learn, Learned, PaxosMessage, Promised } from './messages.ts'
 
 /** Ballots at or above this are refused: no cluster holds so many elections, but one bad message could claim it. */
 const BALLOT_LIMIT = 2 ** 46
@@ -81,10 +82,10 @@ function toWire(message: PaxosMessage): WireEnvelope {
     case 'accept':
       return { accept: { ballot: message.ballot, commit: message.commit, blocks: bytesOf(message.blocks) } }
     case 'heartbeat':
-      return { heartbeat: { ballot: message.ballot, commit: message.commit } }
+      return { heartbeat: { ballot: message.ballot, commit: message.commit, round: message.round } }
     case 'accepted': {
-      const { ballot, match, received, span } = message
-      return { accepted: { ballot, match, received, first: span?.first ?? 0, last: span?.last ?? 0 } }
+      const { ballot, match, received, span, round } = message
+      return { accepted: { ballot, match, received, first: span?.first ?? 0, last: span?.last ?? 0, round } }
     }
     case 'handover':
       return { handover: { ballot: message.ballot } }
@@ -98,17 +99,24 @@ function toWire(message: PaxosMessage): WireEnvelope {
       const { ballot, match, received } = message
       return { learned: { ballot, match, received } }
     }
+    case 'barrier-request':
+      return { barrierRequest: { ballot: message.ballot, id: message.id } }
+    case 'barrier-reply': {
+      const { ballot, id, index } = message
+      return { barrierReply: { ballot, id, known: index !== undefined, index: index ?? 0 } }
+    }
   }
 }
 
 /** Of several bodies protobuf keeps the last one, so that at most one is there. */
 function fromWire(envelope: WireEnvelope): PaxosMessage {
   const { probe, probeReply, prepare, promise, refusal, accept, heartbeat, accepted, handover } = envelope
-  const { feeding, learn, learned } = envelope
+  const { feeding, learn, learned, barrierRequest, barrierReply } = envelope
   if (accept) return acceptFrom(accept)
   if (accepted) return acceptedFrom(accepted)
   if (heartbeat) {
-    return { type: 'heartbeat', ballot: ballotOf(heartbeat.ballot), commit: whole(heartbeat.commit, 'commit') }
+    const commit = whole(heartbeat.commit, 'commit')
+    return { type: 'heartbeat', ballot: ballotOf(heartbeat.ballot), commit, round: whole(heartbeat.round, 'round') }
   }
   if (probe) return { type: 'probe', ballot: ballotOf(probe.ballot) }
   if (probeReply) {
@@ -133,6 +141,11 @@ function fromWire(envelope: WireEnvelope): PaxosMessage {
   if (feeding) return feedingFrom(feeding)
   if (learn) return learnFrom(learn)
   if (learned) return learnedFrom(learned)
+  if (barrierRequest) {
+    const { ballot, id } = barrierRequest
+    return { type: 'barrier-request', ballot: ballotOf(ballot), id: whole(id, 'id') }
+  }
+  if (barrierReply) return barrierReplyFrom(barrierReply)
   throw corrupt('has no body that is known')
 }
 
@@ -166,7 +179,8 @@ function acceptedFrom(wire: WireAccepted): Accepted {
   const last = whole(wire.last, 'index')
   if (first > last || (first === 0) !== (last === 0)) throw corrupt('answers an impossible span')
   const span = first === 0 ? undefined : { first, last }
-  return { type: 'accepted', ballot: ballotOf(wire.ballot), match, received, span }
+  const round = whole(wire.round, 'round')
+  return { type: 'accepted', ballot: ballotOf(wire.ballot), match, received, span, round }
 }
 
 function feedingFrom(wire: WireFeeding): Feeding {
@@ -190,6 +204,11 @@ function learnedFrom(wire: WireLearned): Learned {
   const received = whole(wire.received, 'received')
   if (match > received) throw corrupt('has more that is durable than has been received')
   return { type: 'learned', ballot: ballotOf(wire.ballot), match, received }
+}
+
+function barrierReplyFrom(wire: WireBarrierReply): BarrierReply {
+  const index = wire.known ? whole(wire.index, 'index') : undefined
+  return { type: 'barrier-reply', ballot: ballotOf(wire.ballot), id: whole(wire.id, 'id'), index }
 }
 
 /** Blocks in ascending order without overlap, none of a ballot above this one. */

@@ -96,6 +96,7 @@ export function onAccepted(node: PaxosNode, leader: LeaderState, from: NodeId, m
   // A follower of this ballot cannot have more of our proposals than there are: whatever this is, it counts for nothing.
   if (!peer || Math.max(received, span?.last ?? 0) > leader.lastIndex) return
   peer.heardAt = node.now
+  node.barriers.heard(from, message.round)
   if (peer.acknowledge(match, span)) {
     advanceCommit(node, leader)
     tellTarget(node, leader, peer)
@@ -154,9 +155,14 @@ export function replicate(node: PaxosNode, leader: LeaderState): void {
   }
 }
 
+/** A new round of heartbeats, because readers wait for it. */
+export function startRound(node: PaxosNode, leader: LeaderState): void {
+  for (const peer of leader.progress.values()) sendHeartbeat(node, peer)
+}
+
 function sendHeartbeat(node: PaxosNode, peer: Progress): void {
   const { ballot, commit } = node
-  node.send(peer.id, { type: 'heartbeat', ballot, commit }, 0)
+  node.send(peer.id, { type: 'heartbeat', ballot, commit, round: node.barriers.round }, 0)
   peer.heartbeatAt = node.now
   peer.commitSent = commit
 }

@@ -69,6 +69,8 @@ export interface Heartbeat {
   readonly type: 'heartbeat'
   readonly ballot: number
   readonly commit: number
+  /** The newest round of this ballot in which readers wait for a majority; 0 before the first. */
+  readonly round: number
 }
 
 /** Phase 2b, and the answer to a heartbeat. */
@@ -81,6 +83,8 @@ export interface Accepted {
   readonly received: number
   /** The indexes of the accept that is answered, durable as well, holes before them or not. */
   readonly span: { readonly first: number; readonly last: number } | undefined
+  /** The round of the heartbeat that is answered; 0 for an accept. */
+  readonly round: number
 }
 
 /** Campaign now, without a probe: the leader hands over. */
@@ -112,6 +116,24 @@ export interface Learned {
   readonly received: number
 }
 
+/** A reader on the sender begins: how far must it have applied the log? */
+export interface BarrierRequest {
+  readonly type: 'barrier-request'
+  readonly ballot: number
+  readonly id: number
+}
+
+/**
+ * Everything that was chosen before the request with this id is at or below `index`; undefined: the sender does not lead.
+ * True for that request, whoever leads by now.
+ */
+export interface BarrierReply {
+  readonly type: 'barrier-reply'
+  readonly ballot: number
+  readonly id: number
+  readonly index: number | undefined
+}
+
 export type PaxosMessage =
   | Probe
   | ProbeReply
@@ -125,3 +147,5 @@ export type PaxosMessage =
   | Feeding
   | Learn
   | Learned
+  | BarrierRequest
+  | BarrierReply

@@ -5,12 +5,14 @@
 // wait for. Nothing is accepted in a lower ballot. Commit never falls and is never beyond what is held without hole.
 
 import {
+  type BarrierAnswer,
   type Block,
   type CoreMessage,
   type CoreOptions,
   type CoreWrite,
   MakoError,
   type NodeId,
+  ReadBarriers,
   type ReadRequest,
   type Role,
   type RoleChange,
@@ -121,6 +123,8 @@ export class PaxosNode {
   readonly core: CoreOptions
   readonly ballots: Ballots
   readonly log: PaxosLog
+  /** Readers that wait to hear how far they must be. */
+  readonly barriers: ReadBarriers
   /** Who alone campaigns by itself; undefined when everybody does. */
   readonly fixedLeader: NodeId | undefined
 
@@ -140,6 +144,7 @@ export class PaxosNode {
   reads: ReadRequest[] = []
   roles: RoleChange[] = []
   transfers: ('done' | 'aborted')[] = []
+  answers: BarrierAnswer[] = []
 
   #ballot: number
   #stateIsDirty = false
@@ -169,6 +174,7 @@ export class PaxosNode {
     this.learners = learners
     this.quorum = Math.floor(members.length / 2) + 1
     this.ballots = new Ballots(members)
+    this.barriers = new ReadBarriers({ quorum: this.quorum, random: core.random, askAgainMs: options.heartbeatMs })
     this.fixedLeader = options.leadership === 'fixed' ? (options.fixedLeader ?? members[0]!) : undefined
     const hard = recovered.state ? decodeHardState(recovered.state) : { promised: 0, commit: 0 }
     this.log = new PaxosLog(recovered.blocks, hard.commit, limits.tailBytes)

@@ -35,6 +35,7 @@ import { feed, onFeeding, onLearn, onLearned } from './learner.ts'
 import type { PaxosMessage } from './messages.ts'
 import { PaxosNode } from './node.ts'
 import { type PaxosOptions, type ResolvedPaxosOptions, resolveOptions, warningsOf } from './options.ts'
+import { serveReaders } from './reads.ts'
 import {
   campaign,
   onCandidateTick,
@@ -111,6 +112,9 @@ class PaxosCore implements Core<PaxosMessage> {
         if (node.state.role === 'leader') startTransfer(node, node.state, input.to)
         else node.transfers.push('aborted')
         break
+      case 'read-barrier':
+        node.barriers.ask(input.request)
+        break
       case 'release':
         node.log.release(Math.min(input.index, node.commit))
         break
@@ -136,13 +140,15 @@ class PaxosCore implements Core<PaxosMessage> {
     const node = this.#node
     if (node.state.role === 'leader') replicate(node, node.state)
     feed(node)
-    const { writes, messages, reads, roles, commit, transfers } = node
+    serveReaders(node)
+    const { writes, messages, reads, roles, commit, transfers, answers: barriers } = node
     if (writes.length > 0) node.writes = []
     if (messages.length > 0) node.messages = []
     if (reads.length > 0) node.reads = []
     if (roles.length > 0) node.roles = []
     if (transfers.length > 0) node.transfers = []
-    return { writes, messages, reads, roles, commit, transfers }
+    if (barriers.length > 0) node.answers = []
+    return { writes, messages, reads, roles, commit, transfers, barriers }
   }
 
   blockAt(index: number): Block | undefined {
@@ -223,6 +229,16 @@ class PaxosCore implements Core<PaxosMessage> {
       case 'learned':
         onLearned(node, from, message)
         return
+      case 'barrier-request':
+        if (message.ballot > node.ballot) this.#adoptAsTold(message.ballot, undefined)
+        node.barriers.askedBy(from, message.id)
+        return
+      case 'barrier-reply': {
+        if (message.ballot > node.ballot) this.#adoptAsTold(message.ballot, undefined)
+        const answer = node.barriers.answered(message.id, message.index)
+        if (answer !== undefined) node.answers.push(answer)
+        return
+      }
     }
   }
 

@@ -47,7 +47,7 @@ class Acceptor {
   }
 }
 
-const heartbeat = (commit: number): PaxosMessage => ({ type: 'heartbeat', ballot: BALLOT, commit })
+const heartbeat = (commit: number): PaxosMessage => ({ type: 'heartbeat', ballot: BALLOT, commit, round: 0 })
 const accept = (commit: number, ...blocks: Block[]): PaxosMessage => ({
   type: 'accept',
   ballot: BALLOT,

@@ -42,11 +42,12 @@ function messageText(message: PaxosMessage): string {
     case 'accept':
       return `accept ${ballot} commit=${message.commit} ${blocksText(message.blocks, ballotText)}`
     case 'heartbeat':
-      return `heartbeat ${ballot} commit=${message.commit}`
+      return `heartbeat ${ballot} commit=${message.commit}${roundText(message)}`
     case 'accepted': {
       const { match, received, span } = message
       const more = received === match ? '' : ` received=${received}`
-      return `accepted ${ballot} match=${match}${more}${span ? ` span=${span.first}..${span.last}` : ''}`
+      const answers = span ? ` span=${span.first}..${span.last}` : roundText(message)
+      return `accepted ${ballot} match=${match}${more}${answers}`
     }
     case 'handover':
       return `handover ${ballot}`
@@ -56,5 +57,13 @@ function messageText(message: PaxosMessage): string {
       return `learn ${ballot} commit=${message.commit} ${blocksText(message.blocks, ballotText)}`
     case 'learned':
       return `learned ${ballot} match=${message.match} received=${message.received}`
+    case 'barrier-request':
+      return `barrier-request ${ballot}`
+    case 'barrier-reply':
+      return `barrier-reply ${ballot} ${message.index === undefined ? 'refused' : `index=${message.index}`}`
   }
+}
+
+function roundText({ round }: { readonly round: number }): string {
+  return round === 0 ? '' : ` round=${round}`
 }

@@ -77,7 +77,7 @@ const BROKEN: readonly (readonly [what: string, attempt: () => void, message: st
   [
     'hears another leader of the ballot that it leads',
     () => {
-      onHeartbeat(leader().node, 'b', { type: 'heartbeat', ballot: OWN, commit: 0 })
+      onHeartbeat(leader().node, 'b', { type: 'heartbeat', ballot: OWN, commit: 0, round: 0 })
     },
     'has two leaders',
   ],

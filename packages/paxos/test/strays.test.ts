@@ -30,7 +30,7 @@ describe('a stray message', () => {
     const { commit } = leader
     const index = leader.propose()!
     const span = { first: index, last: index }
-    tell(cluster, leader, peer.id, { type: 'accepted', ballot: earlier, match: index, received: index, span })
+    tell(cluster, leader, peer.id, { type: 'accepted', ballot: earlier, match: index, received: index, span, round: 0 })
     expect(leader.commit).toBe(commit)
     expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
   })
@@ -39,7 +39,7 @@ describe('a stray message', () => {
     const { cluster, leader, peer } = lonelyLeader()
     const { commit, ballot } = leader
     const match = leader.propose()! + 1
-    tell(cluster, leader, peer.id, { type: 'accepted', ballot, match, received: match, span: undefined })
+    tell(cluster, leader, peer.id, { type: 'accepted', ballot, match, received: match, span: undefined, round: 0 })
     expect(leader.commit).toBe(commit)
   })
 
@@ -56,7 +56,7 @@ describe('a stray message', () => {
       const messages: PaxosMessage[] = [
         { type: 'prepare', ballot, from: 1, handover: false },
         { type: 'accept', ballot, commit: index, blocks: [block] },
-        { type: 'heartbeat', ballot, commit: before.commit },
+        { type: 'heartbeat', ballot, commit: before.commit, round: 0 },
         { type: 'handover', ballot },
       ]
       for (const message of messages) {

@@ -9,6 +9,7 @@ import {
   mako,
   type WireAppend,
   type WireAppendReply,
+  type WireBarrierReply,
   type WireEnvelope,
   type WireHeartbeat,
   type WireHint,
@@ -19,6 +20,7 @@ import {
 import type {
   Append,
   AppendReply,
+  BarrierReply,
   ElectionKind,
   Heartbeat,
   Hint,
@@ -76,11 +78,13 @@ function toWire(message: RaftMessage): WireEnvelope {
       const { term, previous, commit } = message
       return { append: { term, previous, commit, blocks: message.blocks.map((block) => block.bytes) } }
     }
-    case 'heartbeat':
-      return { heartbeat: { term: message.term, commit: message.commit, probe: message.probe ?? null } }
+    case 'heartbeat': {
+      const { term, commit, round } = message
+      return { heartbeat: { term, commit, probe: message.probe ?? null, round } }
+    }
     case 'append-reply': {
-      const { term, match, received, hint } = message
-      return { appendReply: { term, match, received, hint: hint ?? null, leader: message.leader ?? '' } }
+      const { term, match, received, hint, round } = message
+      return { appendReply: { term, match, received, hint: hint ?? null, leader: message.leader ?? '', round } }
     }
     case 'vote-request': {
       const { term, last } = message
@@ -93,24 +97,37 @@ function toWire(message: RaftMessage): WireEnvelope {
     }
     case 'timeout-now':
       return { timeoutNow: { term: message.term } }
+    case 'barrier-request':
+      return { barrierRequest: { term: message.term, id: message.id } }
+    case 'barrier-reply': {
+      const { term, id, index } = message
+      return { barrierReply: { term, id, known: index !== undefined, index: index ?? 0 } }
+    }
   }
 }
 
 /** Of several bodies protobuf keeps the last one, so that at most one is there. */
 function fromWire(envelope: WireEnvelope): RaftMessage {
   const { append, heartbeat, appendReply, voteRequest, voteReply, timeoutNow } = envelope
+  const { barrierRequest, barrierReply } = envelope
   if (append) return appendFrom(append)
   if (heartbeat) return heartbeatFrom(heartbeat)
   if (appendReply) return appendReplyFrom(appendReply)
   if (voteRequest) return voteRequestFrom(voteRequest)
   if (voteReply) return voteReplyFrom(voteReply)
   if (timeoutNow) return { type: 'timeout-now', term: termOf(timeoutNow.term) }
+  if (barrierRequest) {
+    const { term, id } = barrierRequest
+    return { type: 'barrier-request', term: termOf(term), id: whole(id, 'id') }
+  }
+  if (barrierReply) return barrierReplyFrom(barrierReply)
   throw corrupt('has no body that is known')
 }
 
 function heartbeatFrom(wire: WireHeartbeat): Heartbeat {
   const probe = wire.probe ? position(wire.probe) : undefined
-  return { type: 'heartbeat', term: termOf(wire.term), commit: whole(wire.commit, 'commit'), probe }
+  const commit = whole(wire.commit, 'commit')
+  return { type: 'heartbeat', term: termOf(wire.term), commit, probe, round: whole(wire.round, 'round') }
 }
 
 function voteRequestFrom(wire: WireVoteRequest): VoteRequest {
@@ -142,7 +159,8 @@ function appendReplyFrom(wire: WireAppendReply): AppendReply {
   const received = whole(wire.received, 'received')
   if (match > received) throw corrupt('has more that is durable than has been received')
   const hint = wire.hint ? hintFrom(wire.hint) : undefined
-  return { type: 'append-reply', term: termOf(wire.term), leader: name(wire.leader), match, received, hint }
+  const round = whole(wire.round, 'round')
+  return { type: 'append-reply', term: termOf(wire.term), leader: name(wire.leader), match, received, hint, round }
 }
 
 function hintFrom(wire: WireHint): Hint {
@@ -161,6 +179,11 @@ function voteReplyFrom(wire: WireVoteReply): VoteReply {
     requestedTerm: termOf(wire.requestedTerm),
     granted: wire.granted,
   }
+}
+
+function barrierReplyFrom(wire: WireBarrierReply): BarrierReply {
+  const index = wire.known ? whole(wire.index, 'index') : undefined
+  return { type: 'barrier-reply', term: termOf(wire.term), id: whole(wire.id, 'id'), index }
 }
 
 function blockFrom(bytes: Uint8Array): Block {

@@ -15,7 +15,7 @@ export function onAppend(node: RaftNode, from: NodeId, message: Append): void {
   const { previous, blocks } = message
   // Log Matching: the same term at `previous` means that both logs are the same up to there.
   if (!log.matches(previous)) {
-    reply(node, from, state, { asked: previous.index, found: log.floor(previous.index, previous.term) })
+    reply(node, from, state, { asked: previous.index, found: log.floor(previous.index, previous.term) }, 0)
     return
   }
   for (const block of blocks) {
@@ -40,18 +40,22 @@ export function onAppend(node: RaftNode, from: NodeId, message: Append): void {
   node.commitTo(Math.min(message.commit, state.verified))
   const after = Math.max(node.stateWrite(), log.coveringWrite(last))
   const { term, leader } = node
-  node.send(from, { type: 'append-reply', term, leader, match: last, received: state.verified, hint: undefined }, after)
+  node.send(
+    from,
+    { type: 'append-reply', term, leader, match: last, received: state.verified, hint: undefined, round: 0 },
+    after,
+  )
 }
 
 export function onHeartbeat(node: RaftNode, from: NodeId, message: Heartbeat): void {
   const state = follow(node, from)
-  const { probe } = message
+  const { probe, round } = message
   // A probe that fits is an AppendEntries without entries: both logs are the same up to there (thesis 3.5). Without
   // this, a follower that came back with everything would never be counted again while nothing new is proposed.
   if (probe && node.log.matches(probe)) state.verified = Math.max(state.verified, probe.index)
   node.commitTo(Math.min(message.commit, state.verified))
   const hint = probe && { asked: probe.index, found: node.log.floor(probe.index, probe.term) }
-  reply(node, from, state, hint)
+  reply(node, from, state, hint, round)
 }
 
 /**
@@ -90,7 +94,11 @@ export function answerVote(node: RaftNode, to: NodeId, request: VoteRequest, gra
 /** Tells a sender of an older term about ours, so that a leader that was cut off steps down. */
 export function answerStale(node: RaftNode, to: NodeId): void {
   const { term, leader } = node
-  node.send(to, { type: 'append-reply', term, leader, match: 0, received: 0, hint: undefined }, node.stateWrite())
+  node.send(
+    to,
+    { type: 'append-reply', term, leader, match: 0, received: 0, hint: undefined, round: 0 },
+    node.stateWrite(),
+  )
 }
 
 /** The sender leads this term: whoever campaigns in it gives up, and a term has only one leader (law 7). */
@@ -111,8 +119,8 @@ function follow(node: RaftNode, leader: NodeId): FollowerState {
 }
 
 /** Answers at once, whatever the disk does: only what is durable already is reported as such. */
-function reply(node: RaftNode, to: NodeId, state: FollowerState, hint: Hint | undefined): void {
+function reply(node: RaftNode, to: NodeId, state: FollowerState, hint: Hint | undefined, round: number): void {
   const { term, leader, log } = node
   const match = Math.min(state.verified, log.durableIndex)
-  node.send(to, { type: 'append-reply', term, leader, match, received: state.verified, hint }, node.stateWrite())
+  node.send(to, { type: 'append-reply', term, leader, match, received: state.verified, hint, round }, node.stateWrite())
 }

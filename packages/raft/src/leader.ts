@@ -19,7 +19,11 @@ export function becomeLeader(node: RaftNode): void {
   const readyIndex = options.noopOnElection ? next : 0
   node.leaderHeardAt = Number.NEGATIVE_INFINITY
   node.hurryUntil = Number.NEGATIVE_INFINITY
-  node.enter({ role: 'leader', electedAt: node.now, readyIndex, progress, transfer: undefined }, node.id)
+  const inheritedIndex = log.lastIndex
+  node.enter(
+    { role: 'leader', electedAt: node.now, readyIndex, inheritedIndex, progress, transfer: undefined },
+    node.id,
+  )
   if (options.noopOnElection) {
     const origin = { node: node.id, incarnation: node.core.incarnation, sequence: 0 }
     const entry = { kind: 'noop', payload: new Uint8Array(0) } as const
@@ -81,6 +85,7 @@ export function onAppendReply(node: RaftNode, leader: LeaderState, from: NodeId,
   // A follower of this term cannot have more of our log than there is: whatever this is, it counts for nothing.
   if (!peer || reply.received > node.log.lastIndex) return
   peer.heardAt = node.now
+  node.barriers.heard(from, reply.round)
   if (peer.acknowledge(reply.match)) {
     advanceCommit(node, leader)
     tellTarget(node, leader, peer)
@@ -147,6 +152,11 @@ export function replicate(node: RaftNode, leader: LeaderState): void {
   }
 }
 
+/** A new round of heartbeats, because readers wait for it (thesis 6.4). */
+export function startRound(node: RaftNode, leader: LeaderState): void {
+  for (const peer of leader.progress.values()) sendHeartbeat(node, peer)
+}
+
 function nextBlocks(node: RaftNode, peer: Progress): readonly Block[] {
   const { messageBytes, inflightEntries, inflightBytes } = node.core.limits
   if (peer.isFull(inflightEntries, inflightBytes)) return []
@@ -206,7 +216,7 @@ function sendHeartbeat(node: RaftNode, peer: Progress): void {
   const { term, commit, log } = node
   const index = peer.next - 1
   const probe = peer.state === 'probe' ? { index, term: log.termAt(index)! } : undefined
-  node.send(peer.id, { type: 'heartbeat', term, commit, probe }, 0)
+  node.send(peer.id, { type: 'heartbeat', term, commit, probe, round: node.barriers.round }, 0)
   peer.heartbeatAt = node.now
   peer.commitSent = commit
 }

@@ -27,6 +27,8 @@ export interface Heartbeat {
   readonly term: number
   readonly commit: number
   readonly probe: Position | undefined
+  /** The newest round of this term in which readers wait for a majority (thesis 6.4); 0 before the first. */
+  readonly round: number
 }
 
 /**
@@ -50,6 +52,8 @@ export interface AppendReply {
   readonly received: number
   /** The answer to a probe, or the reason why an append did not fit. */
   readonly hint: Hint | undefined
+  /** The round of the heartbeat that is answered; 0 for an append. */
+  readonly round: number
 }
 
 /**
@@ -82,4 +86,30 @@ export interface TimeoutNow {
   readonly term: number
 }
 
-export type RaftMessage = Append | Heartbeat | AppendReply | VoteRequest | VoteReply | TimeoutNow
+/** A reader on the sender begins: how far must it have applied the log? */
+export interface BarrierRequest {
+  readonly type: 'barrier-request'
+  readonly term: number
+  readonly id: number
+}
+
+/**
+ * Everything that was committed before the request with this id is at or below `index`; undefined: the sender does not lead.
+ * True for that request, whoever leads by now.
+ */
+export interface BarrierReply {
+  readonly type: 'barrier-reply'
+  readonly term: number
+  readonly id: number
+  readonly index: number | undefined
+}
+
+export type RaftMessage =
+  | Append
+  | Heartbeat
+  | AppendReply
+  | VoteRequest
+  | VoteReply
+  | TimeoutNow
+  | BarrierRequest
+  | BarrierReply

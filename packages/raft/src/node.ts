@@ -5,12 +5,14 @@
 // any message that depends on them, and such a message names the write it must wait for (thesis 3.8).
 
 import {
+  type BarrierAnswer,
   type Block,
   type CoreMessage,
   type CoreOptions,
   type CoreWrite,
   MakoError,
   type NodeId,
+  ReadBarriers,
   type ReadRequest,
   type Role,
   type RoleChange,
@@ -49,6 +51,8 @@ export interface LeaderState {
   readonly role: 'leader'
   readonly electedAt: number
   readonly readyIndex: number
+  /** Where the log ended when it was elected: what earlier terms have committed is at or below (thesis 3.6.3). */
+  readonly inheritedIndex: number
   readonly progress: ReadonlyMap<NodeId, Progress>
   transfer: Transfer | undefined
 }
@@ -63,6 +67,8 @@ export class RaftNode {
   readonly options: ResolvedRaftOptions
   readonly core: CoreOptions
   readonly log: RaftLog
+  /** Readers that wait to hear how far they must be. */
+  readonly barriers: ReadBarriers
   /** Who alone campaigns by itself; undefined when everybody does. */
   readonly fixedLeader: NodeId | undefined
 
@@ -83,6 +89,7 @@ export class RaftNode {
   reads: ReadRequest[] = []
   roles: RoleChange[] = []
   transfers: ('done' | 'aborted')[] = []
+  answers: BarrierAnswer[] = []
 
   #term: number
   #votedFor: NodeId | undefined
@@ -109,6 +116,7 @@ export class RaftNode {
     this.peers = core.members.filter((member) => member !== core.nodeId)
     this.quorum = Math.floor(core.members.length / 2) + 1
     this.log = new RaftLog(core.recovered.blocks, core.limits.tailBytes)
+    this.barriers = new ReadBarriers({ quorum: this.quorum, random: core.random, askAgainMs: options.heartbeatMs })
     const { state } = core.recovered
     const hard = state ? decodeHardState(state) : { term: 0, votedFor: undefined }
     // The term is always written before a block of that term.

@@ -33,6 +33,7 @@ import {
 } from './leader.ts'
 import type { RaftMessage, VoteRequest } from './messages.ts'
 import { RaftNode } from './node.ts'
+import { serveReaders } from './reads.ts'
 import { type RaftOptions, type ResolvedRaftOptions, resolveOptions, warningsOf } from './options.ts'
 
 /**
@@ -94,6 +95,9 @@ class RaftCore implements Core<RaftMessage> {
         if (node.state.role === 'leader') startTransfer(node, node.state, input.to)
         else node.transfers.push('aborted')
         break
+      case 'read-barrier':
+        node.barriers.ask(input.request)
+        break
       case 'release':
         node.log.release(Math.min(input.index, node.commit))
         break
@@ -117,13 +121,15 @@ class RaftCore implements Core<RaftMessage> {
   takeOutput(): Output<RaftMessage> {
     const node = this.#node
     if (node.state.role === 'leader') replicate(node, node.state)
-    const { writes, messages, reads, roles, commit, transfers } = node
+    serveReaders(node)
+    const { writes, messages, reads, roles, commit, transfers, answers: barriers } = node
     if (writes.length > 0) node.writes = []
     if (messages.length > 0) node.messages = []
     if (reads.length > 0) node.reads = []
     if (roles.length > 0) node.roles = []
     if (transfers.length > 0) node.transfers = []
-    return { writes, messages, reads, roles, commit, transfers }
+    if (barriers.length > 0) node.answers = []
+    return { writes, messages, reads, roles, commit, transfers, barriers }
   }
 
   blockAt(index: number): Block | undefined {
@@ -196,6 +202,16 @@ class RaftCore implements Core<RaftMessage> {
         // Only the leader of this term can hand it over, and only once.
         if (node.state.role === 'follower' && node.leader === from) startElection(node, 'transfer')
         return
+      case 'barrier-request':
+        if (message.term > node.term) node.adoptTerm(message.term, undefined)
+        node.barriers.askedBy(from, message.id)
+        return
+      case 'barrier-reply': {
+        if (message.term > node.term) node.adoptTerm(message.term, undefined)
+        const answer = node.barriers.answered(message.id, message.index)
+        if (answer !== undefined) node.answers.push(answer)
+        return
+      }
     }
   }
 

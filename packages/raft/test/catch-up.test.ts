@@ -48,7 +48,7 @@ function leader(): { step: Step; output: Output<RaftMessage>; pass: (ms: number)
   step({ type: 'message', from: 'b', message: vote })
   const answer = (asked: number): Output<RaftMessage> => {
     const hint = { asked, found: { index: 0, term: 0 } }
-    const message = { type: 'append-reply', term: 2, leader: 'a', match: 0, received: 0, hint } as const
+    const message = { type: 'append-reply', term: 2, leader: 'a', match: 0, received: 0, hint, round: 0 } as const
     return step({ type: 'message', from: 'c', message })
   }
   // The no-op behind entry 3 did not fit, and neither does anything.

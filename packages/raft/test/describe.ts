@@ -23,12 +23,13 @@ function messageText(message: RaftMessage): string {
     }
     case 'heartbeat': {
       const { commit, probe } = message
-      return `heartbeat term=${term} commit=${commit}${probe ? ` probe=${place(probe)}` : ''}`
+      return `heartbeat term=${term} commit=${commit}${probe ? ` probe=${place(probe)}` : ''}${roundText(message)}`
     }
     case 'append-reply': {
       const { match, received, hint } = message
       const agrees = `match=${match}${received === match ? '' : ` received=${received}`}`
-      return `append-reply term=${term}${leader} ${agrees}${hint ? ` asked=${hint.asked} found=${place(hint.found)}` : ''}`
+      const hinted = hint ? ` asked=${hint.asked} found=${place(hint.found)}` : ''
+      return `append-reply term=${term}${leader} ${agrees}${hinted}${roundText(message)}`
     }
     case 'vote-request':
       return `${message.election} request term=${term} last=${place(message.last)}`
@@ -38,7 +39,15 @@ function messageText(message: RaftMessage): string {
     }
     case 'timeout-now':
       return `timeout-now term=${term}`
+    case 'barrier-request':
+      return `barrier-request term=${term}`
+    case 'barrier-reply':
+      return `barrier-reply term=${term} ${message.index === undefined ? 'refused' : `index=${message.index}`}`
   }
+}
+
+function roundText({ round }: { readonly round: number }): string {
+  return round === 0 ? '' : ` round=${round}`
 }
 
 function place({ index, term }: Position): string {

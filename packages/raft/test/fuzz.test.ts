@@ -42,14 +42,14 @@ function drawMessage(random: Random): RaftMessage {
     case 1: {
       // A place before the first entry is not probed for: protobuf has no message for what is all zero.
       const probe = below(random, 2) === 0 ? undefined : { index: 1 + below(random, 99), term: termBelow(random, 9) }
-      return { type: 'heartbeat', term, commit, probe }
+      return { type: 'heartbeat', term, commit, probe, round: below(random, 3) }
     }
     case 2: {
       const match = below(random, 1000)
       const found = positionOf(random, term)
       const hint = below(random, 2) === 0 ? undefined : { asked: found.index + below(random, 9), found }
       const received = match + below(random, 9)
-      return { type: 'append-reply', term, leader: nameOf(random), match, received, hint }
+      return { type: 'append-reply', term, leader: nameOf(random), match, received, hint, round: below(random, 3) }
     }
     case 3:
       return { type: 'vote-request', term, election: ELECTIONS[below(random, 3)]!, last: positionOf(random, term) }

@@ -65,7 +65,7 @@ const BROKEN: readonly (readonly [what: string, attempt: () => void, message: st
   [
     'hears of a second leader of its term',
     () => {
-      onHeartbeat(follower(), 'c', { type: 'heartbeat', term: 2, commit: 0, probe: undefined })
+      onHeartbeat(follower(), 'c', { type: 'heartbeat', term: 2, commit: 0, probe: undefined, round: 0 })
     },
     'has two leaders, b and c',
   ],

@@ -219,7 +219,7 @@ describe('replication', () => {
       3,
     )
     const b = cluster.node('b')
-    const message = { type: 'heartbeat', term: 4, commit: 30, probe: undefined } as const
+    const message = { type: 'heartbeat', term: 4, commit: 30, probe: undefined, round: 0 } as const
     b.step({ type: 'message', now: cluster.now, from: 'a', message })
     expect(b.commit).toBe(0)
     const blocks = common.slice(0, 1)
@@ -421,6 +421,7 @@ describe('a follower that came back with everything', () => {
       match: lastIndex,
       received: lastIndex,
       hint: undefined,
+      round: 0,
     } as const
     a.step({ type: 'message', now: cluster.now, from: 'c', message: late })
     c.start()
@@ -450,7 +451,7 @@ describe('the laws', () => {
   it('two leaders in one term are noticed', () => {
     const cluster = new Cluster()
     const a = cluster.elect('a')
-    const message = { type: 'heartbeat', term: 1, commit: 0, probe: undefined } as const
+    const message = { type: 'heartbeat', term: 1, commit: 0, probe: undefined, round: 0 } as const
     const step = (): void => a.step({ type: 'message', now: cluster.now, from: 'c', message })
     expect(step).toThrow(expect.objectContaining({ code: 'LAW_BROKEN' }))
   })
@@ -470,7 +471,15 @@ describe('the laws', () => {
     const a = cluster.elect('a')
     cluster.isolate('a')
     a.propose()
-    const message = { type: 'append-reply', term: 1, leader: 'a', match: 99, received: 99, hint: undefined } as const
+    const message = {
+      type: 'append-reply',
+      term: 1,
+      leader: 'a',
+      match: 99,
+      received: 99,
+      hint: undefined,
+      round: 0,
+    } as const
     a.step({ type: 'message', now: cluster.now, from: 'b', message })
     expect(a.commit).toBe(1)
     expect(lastIndexOf(a.core.blockAt(2)!)).toBe(2)

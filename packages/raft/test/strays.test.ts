@@ -24,7 +24,15 @@ describe('a stray message', () => {
       type: 'message',
       now: cluster.now,
       from: peer.id,
-      message: { type: 'append-reply', term: 1, leader: 'a', match: commit + 1, received: commit + 1, hint: undefined },
+      message: {
+        type: 'append-reply',
+        term: 1,
+        leader: 'a',
+        match: commit + 1,
+        received: commit + 1,
+        hint: undefined,
+        round: 0,
+      },
     })
     expect(leader.commit).toBe(commit)
     expect(leader.core.status().peers.find(({ id }) => id === peer.id)?.match).toBe(commit)
@@ -39,7 +47,15 @@ describe('a stray message', () => {
     const { commit, lastIndex } = a
     const match = lastIndex + 1
     for (const received of [match, 1e6]) {
-      const message = { type: 'append-reply', term: 1, leader: 'a', match, received, hint: undefined } as const
+      const message = {
+        type: 'append-reply',
+        term: 1,
+        leader: 'a',
+        match,
+        received,
+        hint: undefined,
+        round: 0,
+      } as const
       a.step({ type: 'message', now: cluster.now, from: 'b', message })
     }
     expect(a.commit).toBe(commit)
@@ -61,7 +77,7 @@ describe('a stray message', () => {
     const blocks = [encodeBlock({ index: lastIndex + 1, term: 1 }, origin, [entry])]
     for (const message of [
       { type: 'append', term: 1, previous: { index: lastIndex, term }, commit: lastIndex + 1, blocks },
-      { type: 'heartbeat', term: 1, commit: lastIndex, probe: { index: lastIndex, term } },
+      { type: 'heartbeat', term: 1, commit: lastIndex, probe: { index: lastIndex, term }, round: 0 },
     ] as const) {
       cluster.queue.length = 0
       other.step({ type: 'message', now: cluster.now, from: 'a', message })

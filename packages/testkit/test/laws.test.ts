@@ -232,7 +232,7 @@ class Script {
   }
 
   output(output: Partial<Output<object>>): this {
-    const whole = { writes: [], messages: [], reads: [], roles: [], commit: 0, transfers: [], ...output }
+    const whole = { writes: [], messages: [], reads: [], roles: [], commit: 0, transfers: [], barriers: [], ...output }
     this.#outputs.push(whole)
     this.#core.takeOutput()
     return this

@@ -112,8 +112,15 @@ const block = { index: 1, count: 1, term: BALLOT, value: 7 }
 const prepare = { type: 'prepare', ballot: BALLOT, from: 1, handover: false } as const
 const promise = { type: 'promise', ballot: BALLOT, asked: 1, chosen: 0, blocks: [] } as const
 const accept = { type: 'accept', ballot: BALLOT, commit: 0, blocks: [block] } as const
-const accepted = { type: 'accepted', ballot: BALLOT, match: 1, received: 1, span: { first: 1, last: 1 } } as const
-const heartbeat = { type: 'heartbeat', ballot: BALLOT, commit: 1 } as const
+const accepted = {
+  type: 'accepted',
+  ballot: BALLOT,
+  match: 1,
+  received: 1,
+  span: { first: 1, last: 1 },
+  round: 0,
+} as const
+const heartbeat = { type: 'heartbeat', ballot: BALLOT, commit: 1, round: 0 } as const
 
 const STORY: readonly TraceEvent[] = [
   ...members.map(start),

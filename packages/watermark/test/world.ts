@@ -309,6 +309,7 @@ export class FakeEngine implements ReplicationEngine {
   readonly outstanding: () => never = this.#absent
   readonly transferLeadership: () => never = this.#absent
   readonly resume: () => never = this.#absent
+  readonly readBarrier: () => never = this.#absent
   readonly drain: () => never = this.#absent
   readonly stop: () => never = this.#absent
   readonly status: () => never = this.#absent

@@ -41,6 +41,7 @@ export interface WireAccept {
 export interface WireHeartbeat {
   ballot: number
   commit: number
+  round: number
 }
 export interface WireAccepted {
   ballot: number
@@ -48,6 +49,7 @@ export interface WireAccepted {
   received: number
   first: number
   last: number
+  round: number
 }
 export interface WireHandover {
   ballot: number
@@ -66,6 +68,16 @@ export interface WireLearned {
   match: number
   received: number
 }
+export interface WireBarrierRequest {
+  ballot: number
+  id: number
+}
+export interface WireBarrierReply {
+  ballot: number
+  id: number
+  known: boolean
+  index: number
+}
 export interface WireEnvelope {
   probe?: WireProbe | null
   probeReply?: WireProbeReply | null
@@ -79,6 +91,8 @@ export interface WireEnvelope {
   feeding?: WireFeeding | null
   learn?: WireLearn | null
   learned?: WireLearned | null
+  barrierRequest?: WireBarrierRequest | null
+  barrierReply?: WireBarrierReply | null
 }
 export interface WireHardState {
   promised: number

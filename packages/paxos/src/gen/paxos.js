@@ -35,11 +35,13 @@ export const mako = $root.mako = (() => {
             Envelope.prototype.feeding = null;
             Envelope.prototype.learn = null;
             Envelope.prototype.learned = null;
+            Envelope.prototype.barrierRequest = null;
+            Envelope.prototype.barrierReply = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Envelope.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["probe", "probeReply", "prepare", "promise", "refusal", "accept", "heartbeat", "accepted", "handover", "feeding", "learn", "learned"]),
+                get: $util.oneOfGetter($oneOfFields = ["probe", "probeReply", "prepare", "promise", "refusal", "accept", "heartbeat", "accepted", "handover", "feeding", "learn", "learned", "barrierRequest", "barrierReply"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -74,6 +76,10 @@ export const mako = $root.mako = (() => {
                     $root.mako.paxos.Learn.encode(message.learn, writer.uint32(90).fork(), _depth + 1).ldelim();
                 if (message.learned != null && $Object.hasOwnProperty.call(message, "learned"))
                     $root.mako.paxos.Learned.encode(message.learned, writer.uint32(98).fork(), _depth + 1).ldelim();
+                if (message.barrierRequest != null && $Object.hasOwnProperty.call(message, "barrierRequest"))
+                    $root.mako.paxos.BarrierRequest.encode(message.barrierRequest, writer.uint32(106).fork(), _depth + 1).ldelim();
+                if (message.barrierReply != null && $Object.hasOwnProperty.call(message, "barrierReply"))
+                    $root.mako.paxos.BarrierReply.encode(message.barrierReply, writer.uint32(114).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -189,6 +195,20 @@ export const mako = $root.mako = (() => {
                                 break;
                             message.learned = $root.mako.paxos.Learned.decode(reader, reader.size(), $undefined, _depth + 1, message.learned);
                             message.body = "learned";
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 2)
+                                break;
+                            message.barrierRequest = $root.mako.paxos.BarrierRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.barrierRequest);
+                            message.body = "barrierRequest";
+                            continue;
+                        }
+                    case 14: {
+                            if (wireType !== 2)
+                                break;
+                            message.barrierReply = $root.mako.paxos.BarrierReply.decode(reader, reader.size(), $undefined, _depth + 1, message.barrierReply);
+                            message.body = "barrierReply";
                             continue;
                         }
                     }
@@ -872,6 +892,7 @@ export const mako = $root.mako = (() => {
 
             Heartbeat.prototype.ballot = 0;
             Heartbeat.prototype.commit = 0;
+            Heartbeat.prototype.round = 0;
 
             Heartbeat.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -884,6 +905,8 @@ export const mako = $root.mako = (() => {
                     writer.uint32(9).double(message.ballot);
                 if (message.commit != null && $Object.hasOwnProperty.call(message, "commit") && !$Object.is(message.commit, 0))
                     writer.uint32(17).double(message.commit);
+                if (message.round != null && $Object.hasOwnProperty.call(message, "round") && !$Object.is(message.round, 0))
+                    writer.uint32(25).double(message.round);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -935,6 +958,15 @@ export const mako = $root.mako = (() => {
                                 delete message.commit;
                             continue;
                         }
+                    case 3: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.round = value;
+                            else
+                                delete message.round;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -969,6 +1001,7 @@ export const mako = $root.mako = (() => {
             Accepted.prototype.received = 0;
             Accepted.prototype.first = 0;
             Accepted.prototype.last = 0;
+            Accepted.prototype.round = 0;
 
             Accepted.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -987,6 +1020,8 @@ export const mako = $root.mako = (() => {
                     writer.uint32(33).double(message.first);
                 if (message.last != null && $Object.hasOwnProperty.call(message, "last") && !$Object.is(message.last, 0))
                     writer.uint32(41).double(message.last);
+                if (message.round != null && $Object.hasOwnProperty.call(message, "round") && !$Object.is(message.round, 0))
+                    writer.uint32(49).double(message.round);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1063,6 +1098,15 @@ export const mako = $root.mako = (() => {
                                 message.last = value;
                             else
                                 delete message.last;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.round = value;
+                            else
+                                delete message.round;
                             continue;
                         }
                     }
@@ -1472,6 +1516,218 @@ export const mako = $root.mako = (() => {
             };
 
             return Learned;
+        })();
+
+        paxos.BarrierRequest = (function() {
+
+            const BarrierRequest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            BarrierRequest.prototype.ballot = 0;
+            BarrierRequest.prototype.id = 0;
+
+            BarrierRequest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.ballot != null && $Object.hasOwnProperty.call(message, "ballot") && !$Object.is(message.ballot, 0))
+                    writer.uint32(9).double(message.ballot);
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && !$Object.is(message.id, 0))
+                    writer.uint32(17).double(message.id);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            BarrierRequest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.mako.paxos.BarrierRequest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.ballot = value;
+                            else
+                                delete message.ballot;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return BarrierRequest;
+        })();
+
+        paxos.BarrierReply = (function() {
+
+            const BarrierReply = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            BarrierReply.prototype.ballot = 0;
+            BarrierReply.prototype.id = 0;
+            BarrierReply.prototype.known = false;
+            BarrierReply.prototype.index = 0;
+
+            BarrierReply.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.ballot != null && $Object.hasOwnProperty.call(message, "ballot") && !$Object.is(message.ballot, 0))
+                    writer.uint32(9).double(message.ballot);
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && !$Object.is(message.id, 0))
+                    writer.uint32(17).double(message.id);
+                if (message.known != null && $Object.hasOwnProperty.call(message, "known") && message.known !== false)
+                    writer.uint32(24).bool(message.known);
+                if (message.index != null && $Object.hasOwnProperty.call(message, "index") && !$Object.is(message.index, 0))
+                    writer.uint32(33).double(message.index);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            BarrierReply.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.mako.paxos.BarrierReply();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.ballot = value;
+                            else
+                                delete message.ballot;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.known = value;
+                            else
+                                delete message.known;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.index = value;
+                            else
+                                delete message.index;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return BarrierReply;
         })();
 
         paxos.HardState = (function() {

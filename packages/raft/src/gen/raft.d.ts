@@ -25,6 +25,7 @@ export interface WireHeartbeat {
   term: number
   commit: number
   probe: WirePosition | null
+  round: number
 }
 export interface WireAppendReply {
   term: number
@@ -32,6 +33,7 @@ export interface WireAppendReply {
   match: number
   received: number
   hint: WireHint | null
+  round: number
 }
 export interface WireVoteRequest {
   term: number
@@ -48,6 +50,16 @@ export interface WireVoteReply {
 export interface WireTimeoutNow {
   term: number
 }
+export interface WireBarrierRequest {
+  term: number
+  id: number
+}
+export interface WireBarrierReply {
+  term: number
+  id: number
+  known: boolean
+  index: number
+}
 export interface WireEnvelope {
   append?: WireAppend | null
   heartbeat?: WireHeartbeat | null
@@ -55,6 +67,8 @@ export interface WireEnvelope {
   voteRequest?: WireVoteRequest | null
   voteReply?: WireVoteReply | null
   timeoutNow?: WireTimeoutNow | null
+  barrierRequest?: WireBarrierRequest | null
+  barrierReply?: WireBarrierReply | null
 }
 export interface WireHardState {
   term: number

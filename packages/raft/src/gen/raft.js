@@ -29,11 +29,13 @@ export const mako = $root.mako = (() => {
             Envelope.prototype.voteRequest = null;
             Envelope.prototype.voteReply = null;
             Envelope.prototype.timeoutNow = null;
+            Envelope.prototype.barrierRequest = null;
+            Envelope.prototype.barrierReply = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Envelope.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["append", "heartbeat", "appendReply", "voteRequest", "voteReply", "timeoutNow"]),
+                get: $util.oneOfGetter($oneOfFields = ["append", "heartbeat", "appendReply", "voteRequest", "voteReply", "timeoutNow", "barrierRequest", "barrierReply"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -56,6 +58,10 @@ export const mako = $root.mako = (() => {
                     $root.mako.raft.VoteReply.encode(message.voteReply, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.timeoutNow != null && $Object.hasOwnProperty.call(message, "timeoutNow"))
                     $root.mako.raft.TimeoutNow.encode(message.timeoutNow, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.barrierRequest != null && $Object.hasOwnProperty.call(message, "barrierRequest"))
+                    $root.mako.raft.BarrierRequest.encode(message.barrierRequest, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.barrierReply != null && $Object.hasOwnProperty.call(message, "barrierReply"))
+                    $root.mako.raft.BarrierReply.encode(message.barrierReply, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -129,6 +135,20 @@ export const mako = $root.mako = (() => {
                                 break;
                             message.timeoutNow = $root.mako.raft.TimeoutNow.decode(reader, reader.size(), $undefined, _depth + 1, message.timeoutNow);
                             message.body = "timeoutNow";
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            message.barrierRequest = $root.mako.raft.BarrierRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.barrierRequest);
+                            message.body = "barrierRequest";
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.barrierReply = $root.mako.raft.BarrierReply.decode(reader, reader.size(), $undefined, _depth + 1, message.barrierReply);
+                            message.body = "barrierReply";
                             continue;
                         }
                     }
@@ -373,6 +393,7 @@ export const mako = $root.mako = (() => {
             Heartbeat.prototype.term = 0;
             Heartbeat.prototype.commit = 0;
             Heartbeat.prototype.probe = null;
+            Heartbeat.prototype.round = 0;
 
             Heartbeat.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -387,6 +408,8 @@ export const mako = $root.mako = (() => {
                     writer.uint32(17).double(message.commit);
                 if (message.probe != null && $Object.hasOwnProperty.call(message, "probe"))
                     $root.mako.raft.Position.encode(message.probe, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.round != null && $Object.hasOwnProperty.call(message, "round") && !$Object.is(message.round, 0))
+                    writer.uint32(33).double(message.round);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -444,6 +467,15 @@ export const mako = $root.mako = (() => {
                             message.probe = $root.mako.raft.Position.decode(reader, reader.size(), $undefined, _depth + 1, message.probe);
                             continue;
                         }
+                    case 4: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.round = value;
+                            else
+                                delete message.round;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -478,6 +510,7 @@ export const mako = $root.mako = (() => {
             AppendReply.prototype.match = 0;
             AppendReply.prototype.received = 0;
             AppendReply.prototype.hint = null;
+            AppendReply.prototype.round = 0;
 
             AppendReply.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -496,6 +529,8 @@ export const mako = $root.mako = (() => {
                     writer.uint32(33).double(message.received);
                 if (message.hint != null && $Object.hasOwnProperty.call(message, "hint"))
                     $root.mako.raft.Hint.encode(message.hint, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.round != null && $Object.hasOwnProperty.call(message, "round") && !$Object.is(message.round, 0))
+                    writer.uint32(49).double(message.round);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -569,6 +604,15 @@ export const mako = $root.mako = (() => {
                             if (wireType !== 2)
                                 break;
                             message.hint = $root.mako.raft.Hint.decode(reader, reader.size(), $undefined, _depth + 1, message.hint);
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.round = value;
+                            else
+                                delete message.round;
                             continue;
                         }
                     }
@@ -1004,6 +1048,218 @@ export const mako = $root.mako = (() => {
             };
 
             return TimeoutNow;
+        })();
+
+        raft.BarrierRequest = (function() {
+
+            const BarrierRequest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            BarrierRequest.prototype.term = 0;
+            BarrierRequest.prototype.id = 0;
+
+            BarrierRequest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.term != null && $Object.hasOwnProperty.call(message, "term") && !$Object.is(message.term, 0))
+                    writer.uint32(9).double(message.term);
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && !$Object.is(message.id, 0))
+                    writer.uint32(17).double(message.id);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            BarrierRequest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.mako.raft.BarrierRequest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.term = value;
+                            else
+                                delete message.term;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return BarrierRequest;
+        })();
+
+        raft.BarrierReply = (function() {
+
+            const BarrierReply = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            BarrierReply.prototype.term = 0;
+            BarrierReply.prototype.id = 0;
+            BarrierReply.prototype.known = false;
+            BarrierReply.prototype.index = 0;
+
+            BarrierReply.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.term != null && $Object.hasOwnProperty.call(message, "term") && !$Object.is(message.term, 0))
+                    writer.uint32(9).double(message.term);
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && !$Object.is(message.id, 0))
+                    writer.uint32(17).double(message.id);
+                if (message.known != null && $Object.hasOwnProperty.call(message, "known") && message.known !== false)
+                    writer.uint32(24).bool(message.known);
+                if (message.index != null && $Object.hasOwnProperty.call(message, "index") && !$Object.is(message.index, 0))
+                    writer.uint32(33).double(message.index);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            BarrierReply.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.mako.raft.BarrierReply();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.term = value;
+                            else
+                                delete message.term;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.known = value;
+                            else
+                                delete message.known;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.index = value;
+                            else
+                                delete message.index;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return BarrierReply;
         })();
 
         raft.HardState = (function() {

@@ -42,6 +42,7 @@ export class GoldenNode<Message extends { readonly type: string }> {
   #incarnation = 0
   #sequence = 0
   #commit = 0
+  #lastReader = 0
   #waiting: WaitingMessage<Message>[] = []
   #reads: ReadRequest[] = []
 
@@ -160,6 +161,11 @@ export class GoldenNode<Message extends { readonly type: string }> {
     this.#finish(heading, true, [])
   }
 
+  /** Readers are numbered over all lives. */
+  nextReader(): number {
+    return ++this.#lastReader
+  }
+
   #finish(heading: string, isNews: boolean, lines: EventLine[]): void {
     const output = this.#core!.takeOutput()
     this.#cluster.report.event(this.id, heading, [...this.#carryOut(output), ...lines], isNews)
@@ -191,6 +197,10 @@ export class GoldenNode<Message extends { readonly type: string }> {
     for (const read of output.reads) {
       this.#reads.push(read)
       lines.push({ kind: 'read', text: `wants to read from ${read.from}` })
+    }
+    for (const { request, index } of output.barriers) {
+      const text = index === undefined ? 'is turned away' : `may read at ${index}`
+      lines.push({ kind: 'reader', text: `reader ${request} ${text}` })
     }
     if (output.commit !== this.#commit) {
       laws.committed(this.id, this.#commit, output.commit, (index) => this.blockAt(index))

@@ -1,21 +1,21 @@
 // What the commands print, as it comes.
 //
 // Always true: what happened to one node by one input is one event: a heading that names the input, and one line for
-// each thing that came of it. With less detail only changes of role, commits and ends of transfers are told.
+// each thing that came of it. With less detail only changes of role, commits, ends of transfers and answers to readers are told.
 
-export type LineKind = 'role' | 'commit' | 'transfer' | 'write' | 'message' | 'read'
+export type LineKind = 'role' | 'commit' | 'transfer' | 'write' | 'message' | 'read' | 'reader'
 
 export interface EventLine {
   readonly kind: LineKind
   readonly text: string
 }
 
-/** `full`: every input and what came of it; `changes`: only roles, commits and transfers; `none`: nothing. */
+/** `full`: every input and what came of it; `changes`: only roles, commits, transfers and readers; `none`: nothing. */
 export type Detail = 'full' | 'changes' | 'none'
 
 export const DETAILS: readonly Detail[] = ['full', 'changes', 'none']
 
-const CHANGES: ReadonlySet<LineKind> = new Set<LineKind>(['role', 'commit', 'transfer'])
+const CHANGES: ReadonlySet<LineKind> = new Set<LineKind>(['role', 'commit', 'transfer', 'reader'])
 
 export class Report {
   detail: Detail = 'full'

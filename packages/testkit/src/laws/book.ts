@@ -27,6 +27,8 @@ export type LawName =
   | 'one-leader'
   /** Law 8: term, vote and log that others were told of survive a crash. */
   | 'promises-kept'
+  /** A reader is told an index at or above all that was committed before it began, and each is told once. */
+  | 'no-stale-read'
   /** A committed entry is durable on a majority. */
   | 'quorum-durable'
   /**

@@ -52,6 +52,8 @@ interface CoreWatch {
   readonly unwritten: { readonly block: Block; readonly facts: readonly EntryFacts[] }[]
   /** The messages of the newest output. */
   messages: readonly object[]
+  /** By request: what was committed anywhere when a reader began. */
+  readonly readers: Map<number, number>
 }
 
 interface Envelope<Message> {
@@ -97,7 +99,12 @@ export class NodeWatch<Message> {
         const core = protocol.createCore(options)
         const watch = this.#began(options, core)
         return {
-          step: (input) => core.step(input),
+          step: (input) => {
+            if (input.type === 'read-barrier') {
+              watch.readers.set(input.request, this.#book.partition(watch.partition).committed.lastIndex)
+            }
+            core.step(input)
+          },
           admit: () => core.admit(),
           propose: (block) => {
             for (let i = 0; i < block.count; i++) watch.proposed.set(block.index + i, block.term)
@@ -287,6 +294,23 @@ export class NodeWatch<Message> {
     image.put(block, false, facts)
   }
 
+  /** A reader has been answered. */
+  #answered(watch: CoreWatch, request: number, index: number | undefined): void {
+    const where = `${this.#node}, partition ${watch.partition}`
+    const due = watch.readers.get(request)
+    if (!watch.readers.delete(request) || due === undefined) {
+      this.#book.broken('no-stale-read', `${where}: reader ${request} is answered, and has not asked`)
+    } else if (index === undefined) this.#book.count('readers turned away')
+    else {
+      this.#book.count(watch.role === 'leader' ? 'readers of a leader' : 'readers of a follower')
+      if (index >= due) return
+      this.#book.broken(
+        'no-stale-read',
+        `${where}: a reader may read at ${index}, ${due} was committed before it began`,
+      )
+    }
+  }
+
   #where({ partition, index }: Entry): string {
     return `${this.#node}, partition ${partition}, entry ${index}`
   }
@@ -320,6 +344,7 @@ export class NodeWatch<Message> {
       applied: 0,
       unwritten: [],
       messages: [],
+      readers: new Map(),
     }
     this.#cores.set(partition, watch)
     return watch
@@ -352,6 +377,7 @@ export class NodeWatch<Message> {
       const known = this.#messages.get(message as object)
       this.#messages.set(message as object, { partition, message, after: Math.max(after, known?.after ?? 0) })
     }
+    for (const { request, index } of output.barriers) this.#answered(watch, request, index)
     const { commit } = output
     if (commit < watch.commit || commit > watch.image.lastIndex) {
       this.#book.broken(

@@ -8,6 +8,7 @@ import { lastIndexOf, type NodeId } from '@mako/engine'
 import type { OutputEvent, TracedBlock, TraceEvent } from '../trace/event.ts'
 import { AcceptedBlocks, isSameValue } from './accepted.ts'
 import { paxosStateOf, type PaxosState, type PaxosTraceMessage, type PromiseMessage } from './paxos-message.ts'
+import { ReaderRounds } from './readers.ts'
 import { check } from './verdict.ts'
 
 type Start = Extract<TraceEvent, { type: 'start' }>
@@ -72,6 +73,7 @@ export interface Life {
   readonly granted: Map<number, Set<NodeId>>
   readonly promises: Map<number, { readonly from: NodeId; readonly message: PromiseMessage }[]>
   readonly accepted: Map<number, Map<NodeId, Acceptance>>
+  readonly readers: ReaderRounds
   turn: Turn
 }
 
@@ -154,6 +156,7 @@ export function start(group: Group, { node, members, blocks, state: told }: Star
     granted: new Map(),
     promises: new Map(),
     accepted: new Map(),
+    readers: new ReaderRounds(),
     turn: newTurn(),
   })
 }
@@ -244,14 +247,19 @@ export function hear(life: Life, from: NodeId, message: PaxosTraceMessage): void
       const acceptance = entry(byNode, from, () => ({ match: 0, spans: [] }))
       acceptance.match = Math.max(acceptance.match, message.match)
       if (message.span !== undefined) acceptance.spans.push(message.span)
+      life.readers.heard(ballot, from, message.round)
       return
     }
+    case 'barrier-request':
+      life.readers.asked(from, message.id, life.state.promised, life.commit)
+      return
     case 'probe':
     case 'refusal':
     case 'handover':
     case 'feeding':
     case 'learn':
     case 'learned':
+    case 'barrier-reply':
       return
   }
 }

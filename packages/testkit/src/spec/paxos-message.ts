@@ -22,12 +22,14 @@ export type PaxosTraceMessage =
   | PromiseMessage
   | { readonly type: 'refusal'; readonly ballot: number; readonly refused: number }
   | { readonly type: 'accept'; readonly ballot: number; readonly commit: number; readonly blocks: Blocks }
-  | { readonly type: 'heartbeat'; readonly ballot: number; readonly commit: number }
+  | { readonly type: 'heartbeat'; readonly ballot: number; readonly commit: number; readonly round: number }
   | AcceptedMessage
   | { readonly type: 'handover'; readonly ballot: number }
   | { readonly type: 'feeding'; readonly ballot: number; readonly learner: NodeId }
   | { readonly type: 'learn'; readonly ballot: number; readonly commit: number; readonly blocks: Blocks }
   | { readonly type: 'learned'; readonly ballot: number; readonly match: number; readonly received: number }
+  | { readonly type: 'barrier-request'; readonly ballot: number; readonly id: number }
+  | { readonly type: 'barrier-reply'; readonly ballot: number; readonly id: number; readonly index?: number }
 
 /** What was accepted at `asked` and behind it, or only before `next`. */
 export interface PromiseMessage {
@@ -45,6 +47,7 @@ export interface AcceptedMessage {
   readonly match: number
   readonly received: number
   readonly span?: { readonly first: number; readonly last: number }
+  readonly round: number
 }
 
 const TYPES: readonly string[] = [
@@ -60,6 +63,8 @@ const TYPES: readonly string[] = [
   'feeding',
   'learn',
   'learned',
+  'barrier-request',
+  'barrier-reply',
 ]
 
 /** The message, or undefined when Paxos has none of that type. */

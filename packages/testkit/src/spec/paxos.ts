@@ -114,6 +114,7 @@ function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEve
     case 'read-done':
     case 'peer-died':
     case 'hand-over':
+    case 'reader':
     case 'release':
     case 'apply':
     case 'answer':
@@ -383,6 +384,16 @@ function send(passage: Passage, event: Send): void {
     case 'feeding':
       sendAsLeader(passage, to, message)
       return
+    case 'barrier-request':
+      return
+    case 'barrier-reply': {
+      const { id, index } = message
+      if (index === undefined) return
+      check(group.leaders.get(ballot) === life.node, 'only-leader', `answers readers of ${to} without leading`)
+      const quorum = Math.floor(group.voters.length / 2) + 1
+      life.readers.mayAnswer(to, id, { term: ballot, index, commit: passage.commit, quorum })
+      return
+    }
     case 'learn': {
       const isSo = message.commit <= passage.commit && message.blocks.every((each) => isChosenHere(passage, each))
       check(isSo, 'learn-chosen', `teaches what it does not know to be chosen`)
@@ -473,7 +484,10 @@ function sendAsLeader(
   }
   if (type === 'handover' || type === 'feeding') return
   check(message.commit <= passage.commit, 'commit-told', `tells of commit ${message.commit}, has ${passage.commit}`)
-  if (type === 'heartbeat') return
+  if (type === 'heartbeat') {
+    life.readers.sent(ballot, message.round)
+    return
+  }
   let next = message.blocks[0]?.index ?? 0
   check(next > 0, 'message', 'an accept without blocks is none')
   for (const block of message.blocks) {

@@ -7,6 +7,7 @@ import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
 import type { OutputEvent, TraceEvent } from '../trace/event.ts'
 import { logOf, SpecLog } from './log.ts'
 import { hardStateOf, type HardState, type RaftTraceMessage } from './raft-message.ts'
+import { ReaderRounds } from './readers.ts'
 import { check } from './verdict.ts'
 
 type Start = Extract<TraceEvent, { type: 'start' }>
@@ -51,6 +52,7 @@ export interface Life {
   readonly granted: Map<number, Set<NodeId>>
   readonly preGranted: Map<number, Set<NodeId>>
   readonly matches: Map<number, Map<NodeId, number>>
+  readonly readers: ReaderRounds
   turn: Turn
 }
 
@@ -113,6 +115,7 @@ export function start(group: Group, event: Start): void {
     granted: new Map(),
     preGranted: new Map(),
     matches: new Map(),
+    readers: new ReaderRounds(),
     turn: newTurn(),
   })
 }
@@ -153,6 +156,7 @@ export function hear(life: Life, from: NodeId, message: RaftTraceMessage): void 
     case 'append-reply': {
       const matches = entry(life.matches, message.term, () => new Map<NodeId, number>())
       matches.set(from, Math.max(matches.get(from) ?? 0, message.match))
+      life.readers.heard(message.term, from, message.round)
       return
     }
     case 'vote-reply': {
@@ -160,8 +164,12 @@ export function hear(life: Life, from: NodeId, message: RaftTraceMessage): void 
       if (message.granted) entry(votes, message.requestedTerm, () => new Set<NodeId>()).add(from)
       return
     }
+    case 'barrier-request':
+      life.readers.asked(from, message.id, life.state.term, life.commit)
+      return
     case 'vote-request':
     case 'timeout-now':
+    case 'barrier-reply':
       return
   }
 }

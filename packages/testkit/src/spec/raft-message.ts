@@ -22,13 +22,20 @@ export type RaftTraceMessage =
       readonly commit: number
       readonly blocks: readonly BlockSpan[]
     }
-  | { readonly type: 'heartbeat'; readonly term: number; readonly commit: number; readonly probe?: Place }
+  | {
+      readonly type: 'heartbeat'
+      readonly term: number
+      readonly commit: number
+      readonly probe?: Place
+      readonly round: number
+    }
   | {
       readonly type: 'append-reply'
       readonly term: number
       readonly match: number
       readonly received: number
       readonly hint?: { readonly asked: number; readonly found: Place }
+      readonly round: number
     }
   | { readonly type: 'vote-request'; readonly term: number; readonly election: Election; readonly last: Place }
   | {
@@ -39,8 +46,19 @@ export type RaftTraceMessage =
       readonly granted: boolean
     }
   | { readonly type: 'timeout-now'; readonly term: number }
+  | { readonly type: 'barrier-request'; readonly term: number; readonly id: number }
+  | { readonly type: 'barrier-reply'; readonly term: number; readonly id: number; readonly index?: number }
 
-const TYPES: readonly string[] = ['append', 'heartbeat', 'append-reply', 'vote-request', 'vote-reply', 'timeout-now']
+const TYPES: readonly string[] = [
+  'append',
+  'heartbeat',
+  'append-reply',
+  'vote-request',
+  'vote-reply',
+  'timeout-now',
+  'barrier-request',
+  'barrier-reply',
+]
 
 /** The message, or undefined when Raft has none of that type. */
 export function raftMessage(message: TracedMessage): RaftTraceMessage | undefined {

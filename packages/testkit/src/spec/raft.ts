@@ -101,6 +101,7 @@ function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEve
     case 'read-done':
     case 'peer-died':
     case 'hand-over':
+    case 'reader':
     case 'release':
     case 'apply':
     case 'answer':
@@ -325,6 +326,15 @@ function send(group: Group, life: Life, path: Path, event: Send, run: readonly O
     case 'timeout-now':
       sendAsLeader(group, life, path, to, message, run)
       return
+    case 'barrier-request':
+      return
+    case 'barrier-reply': {
+      const { id, index } = message
+      if (index === undefined) return
+      check(group.leaders.get(term)?.node === life.node, 'only-leader', `answers readers of ${to} without leading`)
+      life.readers.mayAnswer(to, id, { term, index, commit: commitOf(life, run), quorum: life.quorum })
+      return
+    }
   }
 }
 
@@ -400,9 +410,10 @@ function sendAsLeader(
     check(isReady, 'transfer-ready', `hands over to ${to}, who has ${match} of ${log.lastIndex}`)
     return
   }
-  const newCommit = run.find((event) => event.type === 'commit')?.index ?? life.commit
+  const newCommit = commitOf(life, run)
   check(message.commit <= newCommit, 'commit-told', `tells of commit ${message.commit}, its own is ${newCommit}`)
   if (message.type === 'heartbeat') {
+    life.readers.sent(term, message.round)
     const { probe } = message
     check(
       probe === undefined || log.has(probe),
@@ -417,6 +428,11 @@ function sendAsLeader(
     check(block.index === next && log.holds(block), 'own-log', `sends ${show(block)}, which it does not have`)
     next = lastIndexOf(block) + 1
   }
+}
+
+/** With what this output commits. */
+function commitOf(life: Life, run: readonly OutputEvent[]): number {
+  return run.find((event) => event.type === 'commit')?.index ?? life.commit
 }
 
 // ------------------------------------------------------------------------------------------------------------ commit

@@ -164,6 +164,16 @@ export class EngineCluster<Message> {
     }
   }
 
+  /** Waits until this node may be read; asks again when leadership has just moved. */
+  async read({ engine }: EngineLife, partition = 0): Promise<void> {
+    for (;;) {
+      const result = await this.wait.of('an answer to a reader', engine.readBarrier(partition))
+      if (result.status === 'READY') return
+      if (result.status === 'REJECTED') throw new Error(`A reader was REJECTED: ${result.reason}`)
+      await this.wait.turns(1)
+    }
+  }
+
   outcome(accepted: Accepted): Promise<Outcome> {
     return this.wait.of('an outcome', accepted.outcome)
   }

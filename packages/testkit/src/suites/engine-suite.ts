@@ -346,6 +346,31 @@ export function engineSuite<Message>(runner: TestRunner, options: EngineSuiteOpt
       }
     },
 
+    'readBarrier: what was APPLIED before it was called can be read on every node': async (cleanUp) => {
+      const cluster = await started(cleanUp)
+      for (const text of ['one', 'two', 'three']) {
+        await cluster.write(text, { partition: 7 })
+        for (const life of cluster.lives) {
+          await cluster.read(life, 7)
+          expect(life.seen.some((seen) => seen.partition === 7 && seen.text === text)).toBe(true)
+        }
+      }
+    },
+
+    'readBarrier is refused where no waiting would help': async (cleanUp) => {
+      const cluster = await make(cleanUp)
+      const life = await cluster.make('a')
+      expect(await life.engine.readBarrier()).toMatchObject({ status: 'BUSY', reason: 'recovering' })
+      await cluster.wait.of('start', life.engine.start())
+      expect(await life.engine.readBarrier(99)).toEqual({ status: 'REJECTED', reason: 'unknown-partition' })
+      expect(await cluster.wait.of('an answer', life.engine.readBarrier())).toEqual({
+        status: 'NOT_LEADER',
+        leaderHint: undefined,
+      })
+      await cluster.stop(life)
+      expect(await life.engine.readBarrier()).toEqual({ status: 'REJECTED', reason: 'stopped' })
+    },
+
     'after stop every write is REJECTED stopped; stop may be called again, and nothing is applied any more': async (
       cleanUp,
     ) => {

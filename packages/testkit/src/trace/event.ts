@@ -2,7 +2,7 @@
 //
 // Always true: an event says what was observed at the seam between protocol and runtime, or done to the world; nothing
 // is concluded. Messages and writes are the protocol's own plain data, blocks without their bytes. The events of one
-// output of a core (`write`, `send`, `read`, `role`, `transfer`, `commit`) follow each other without any other between.
+// output of a core (`write`, `send`, `read`, `role`, `transfer`, `reader-answer`, `commit`) follow each other without any other between.
 
 import type { BlockSpan, EntryKind, NodeId, Role } from '@mako/engine'
 
@@ -53,6 +53,8 @@ export type InputEvent =
   | (AtCore & { readonly type: 'campaign' })
   /** Leadership shall be handed over, to the furthest node when `to` is null. */
   | (AtCore & { readonly type: 'hand-over'; readonly to: NodeId | null })
+  /** A reader begins. */
+  | (AtCore & { readonly type: 'reader'; readonly request: number })
   | (AtCore & { readonly type: 'release'; readonly index: number })
   | (AtCore & { readonly type: 'propose'; readonly block: TracedBlock })
 
@@ -71,6 +73,8 @@ export type OutputEvent =
   | (AtCore & { readonly type: 'read'; readonly request: number; readonly from: number })
   | (AtCore & { readonly type: 'role'; readonly role: Role; readonly term: number; readonly leader: NodeId | null })
   | (AtCore & { readonly type: 'transfer'; readonly result: 'done' | 'aborted' })
+  /** How far a reader must be; null when it is turned away. */
+  | (AtCore & { readonly type: 'reader-answer'; readonly request: number; readonly index: number | null })
   | (AtCore & { readonly type: 'commit'; readonly index: number })
 
 /** What an engine told its user, and was told. */
@@ -118,6 +122,7 @@ export function isOutput(event: TraceEvent): event is OutputEvent {
     case 'read':
     case 'role':
     case 'transfer':
+    case 'reader-answer':
     case 'commit':
       return true
     default:

@@ -151,8 +151,9 @@ export class TraceRecorder {
       },
       takeOutput: () => {
         const output = core.takeOutput()
-        const { writes, messages, reads, roles, transfers } = output
-        const count = writes.length + messages.length + reads.length + roles.length + transfers.length
+        const { writes, messages, reads, roles, transfers, barriers } = output
+        const lists = [writes, messages, reads, roles, transfers, barriers]
+        const count = lists.reduce((sum, list) => sum + list.length, 0)
         if (ticked && (count > 0 || output.commit !== commit)) keep('tick')
         ticked = false
         keepOutput(keep, output, commit)
@@ -201,6 +202,9 @@ function keepInput<Message>(keep: Keep, input: Input<Message>): void {
     case 'transfer':
       keep('hand-over', { to: input.to ?? null })
       return
+    case 'read-barrier':
+      keep('reader', { request: input.request })
+      return
     case 'release':
       keep('release', { index: input.index })
       return
@@ -217,5 +221,6 @@ function keepOutput<Message>(keep: Keep, output: Output<Message>, commit: number
   for (const { to, message, after } of output.messages) keep('send', { to, message, after })
   for (const { request, from } of output.reads) keep('read', { request, from })
   for (const result of output.transfers) keep('transfer', { result })
+  for (const { request, index } of output.barriers) keep('reader-answer', { request, index: index ?? null })
   if (output.commit !== commit) keep('commit', { index: output.commit })
 }

@@ -133,6 +133,10 @@ function phraseOf(event: TraceEvent): string | undefined {
     }
     case 'transfer':
       return `hand-over ${event.result}`
+    case 'reader':
+      return `reader ${event.request} begins`
+    case 'reader-answer':
+      return `reader ${event.request} ${event.index === null ? 'is turned away' : `may read at ${event.index}`}`
     case 'commit':
       return `COMMIT ${event.index}`
     case 'apply':

@@ -10,6 +10,7 @@ import { hashBytes } from '../laws/hash.ts'
 import { Ledger } from '../laws/ledger.ts'
 import { between, chance, pick, stream } from '../world/random.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
+import type { SimProcess } from '../world/process.ts'
 import { UnkindCallbacks } from './callbacks.ts'
 import type { Workload, WorkloadFactory } from './workload.ts'
 import type { SimWorld } from './world.ts'
@@ -30,6 +31,9 @@ interface Habits {
 const MOST_ENTRIES_PER_SECOND = 1500
 
 const FLOOD = 2000
+
+/** Virtual milliseconds between two readers, on average. */
+const READ_GAP_MS = 25
 
 /** A payload of this size can be copied from node to node without slowing the simulation down. */
 const MOST_HUGE_BYTES = 64 * 1024
@@ -54,6 +58,8 @@ class LogWorkload implements Workload {
   readonly #paces = new Map<number, { done: number; isOpen: boolean }>()
   #payloads = 0
   #operations = 0
+  /** Readers that have not been answered; those of a process that has died never are. */
+  readonly #readers = new Set<{ readonly process: SimProcess }>()
   #active = false
 
   constructor(world: SimWorld) {
@@ -110,6 +116,7 @@ class LogWorkload implements Workload {
     for (let client = 0; client < this.#habits.clients; client++) {
       this.#next(stream(this.#world.seed, `client ${client}`))
     }
+    this.#read(stream(this.#world.seed, 'readers'))
   }
 
   stop(): void {
@@ -160,7 +167,7 @@ class LogWorkload implements Workload {
   }
 
   settled(): boolean {
-    return this.#ledger.open === 0
+    return this.#ledger.open === 0 && ![...this.#readers].some(({ process }) => process.alive)
   }
 
   check(): Promise<void> {
@@ -179,6 +186,32 @@ class LogWorkload implements Workload {
       }
       this.#next(random)
     })
+  }
+
+  /** A reader comes to any node now and then; that what it is told is true is the book's business. */
+  #read(random: Random): void {
+    const { cluster } = this.#world
+    cluster.time.schedule(below(random, 2 * READ_GAP_MS * 1000) / 1000, () => {
+      if (!this.#active) return
+      const partition = pick(random, cluster.partitions)
+      const node = cluster.anyUp(random)
+      node?.process?.deliver(() => void this.#readOn(node, partition))
+      this.#read(random)
+    })
+  }
+
+  async #readOn({ engine, process }: SimNode, partition: number): Promise<void> {
+    if (engine === undefined || process === undefined) return
+    const reader = { process }
+    this.#readers.add(reader)
+    const result = await engine.readBarrier(partition)
+    this.#readers.delete(reader)
+    if (!process.alive) return
+    this.#world.cluster.book.count(`reader ${result.status}`)
+    if (result.status !== 'READY') return
+    const { applied } = engine.status().partitions.find((each) => each.partition === partition)!
+    if (applied >= result.index) return
+    this.#world.cluster.book.broken('no-stale-read', `a reader is READY at ${result.index}, applied is ${applied}`)
   }
 
   #operate(ordinal: number, random: Random): void {

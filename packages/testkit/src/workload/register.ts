@@ -8,7 +8,7 @@ import type { KeyOperation, KeyOperationName } from '../checkers/history.ts'
 import { checkLinearizable } from '../checkers/linearizable.ts'
 import { registerModel } from '../checkers/register-model.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
-import { pick } from '../world/random.ts'
+import { chance, pick } from '../world/random.ts'
 import { KeyClients, type ClientKey } from './key-clients.ts'
 import { ReplicatedMachine, type Ending, type StateMachine } from './replicated.ts'
 import type { Workload, WorkloadFactory } from './workload.ts'
@@ -27,6 +27,9 @@ interface Result {
 }
 
 type Registers = Map<string, string>
+
+/** Of the reads, how many are of the state of a node, behind a read barrier; the others go through the log. */
+const LOCAL_READS = 0.7
 
 /** Steps for each key; far more than these keys need. */
 const STEP_LIMIT = 500_000
@@ -139,10 +142,13 @@ class RegisterWorkload implements Workload {
   #begin(client: number, key: ClientKey, random: Random, ended: () => void): void {
     const command = this.#draw(key, random)
     const noted = this.#note(client, command)
-    this.#machine.submit(key.partition, command, (ending) => {
+    const end = (ending: Ending<Result>): void => {
       this.#ended(noted, ending)
       ended()
-    })
+    }
+    if (command.op === 'get' && chance(random, LOCAL_READS)) {
+      this.#machine.readLocal(random, key.partition, command, end)
+    } else this.#machine.submit(key.partition, command, end)
   }
 
   #read(client: number, key: ClientKey, ended: (done: boolean) => void): boolean {

@@ -1,11 +1,19 @@
 // A state machine that is replicated through logs, and clients that use it: what the register and the list workload have
 // in common.
 //
-// Always true: everything, reads too, is an entry of a log, and takes effect when that is applied; so what a client is
-// told by the node that proposed it is what happened at that place of the log. A call that may have happened is never
+// Always true: everything, some reads too, is an entry of a log, and takes effect when that is applied; so what a client is
+// told by the node that proposed it is what happened at that place of the log. Other reads are of the state of any node,
+// behind a read barrier. A call that may have happened is never
 // repeated: it is repeated only when an answer says that it has not, and never will.
 
-import { below, type AddLogResult, type NodeId, type OutcomeToken, type ReplicationEngine } from '@mako/engine'
+import {
+  below,
+  type AddLogResult,
+  type NodeId,
+  type OutcomeToken,
+  type Random,
+  type ReplicationEngine,
+} from '@mako/engine'
 import { hashText } from '../laws/hash.ts'
 import { chance, stream } from '../world/random.ts'
 import type { ApplyHandler, SimNode } from '../world/cluster.ts'
@@ -139,6 +147,27 @@ export class ReplicatedMachine<State, Command, Result> {
       ended(outcome.status === 'APPLIED' ? { status: 'ok', result: outcome.value as Result } : undefined)
     })
     return true
+  }
+
+  /**
+   * Reads the state of some node, once that node says that everything committed before is applied there. `ended` is
+   * called once; a read that is refused has not happened. It is not called when the node dies.
+   */
+  readLocal(random: Random, partition: number, read: Command, ended: (ending: Ending<Result>) => void): void {
+    const node = this.#world.cluster.anyUp(random)
+    const { process, engine } = node ?? {}
+    if (process === undefined || engine === undefined) {
+      ended({ status: 'fail' })
+      return
+    }
+    process.deliver(() => {
+      void engine.readBarrier(partition).then((result) => {
+        if (!process.alive) return
+        this.#world.cluster.book.count(`read of a node: ${result.status}`)
+        if (result.status !== 'READY') ended({ status: 'fail' })
+        else ended({ status: 'ok', result: this.#machine.apply(this.#replica(process, partition).state, read) })
+      })
+    })
   }
 
   #offer(call: Call<Command, Result>): void {

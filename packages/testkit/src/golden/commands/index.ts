@@ -19,6 +19,7 @@ import { partition } from './partition.ts'
 import { peerDied } from './peer-died.ts'
 import { propose } from './propose.ts'
 import { read } from './read.ts'
+import { readBarrier } from './read-barrier.ts'
 import { release } from './release.ts'
 import { restart } from './restart.ts'
 import { run } from './run.ts'
@@ -41,6 +42,7 @@ export function coreCommands<Message extends { readonly type: string }>(setup: G
     ['campaign', campaign],
     ['propose', propose],
     ['transfer', transfer],
+    ['read-barrier', readBarrier],
     ['release', release],
     // The network.
     ['deliver', deliver],
