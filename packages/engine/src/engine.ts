@@ -206,9 +206,11 @@ class Engine<Message> implements ReplicationEngine {
     await this.#writer.close()
     try {
       await log.close()
-    } finally {
-      this.#state = 'stopped'
+    } catch (error) {
+      // Everything that was promised is durable: that the store does not let go changes nothing of it.
+      this.#events.warn(`The log did not close: ${String(error)}`)
     }
+    this.#state = 'stopped'
   }
 
   /** Whatever becomes of the network, the log must still be closed. */

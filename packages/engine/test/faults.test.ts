@@ -40,6 +40,14 @@ describe('start and stop', () => {
     expect(failed.engine.status().state).toBe('stopped')
   })
 
+  it('stop ends even if the log does not close well, and says so', async () => {
+    const { engine, log, events } = await leading()
+    log.close = () => Promise.reject(new Error('busy'))
+    await engine.stop()
+    expect(engine.status().state).toBe('stopped')
+    expect(events.at(-1)).toMatchObject(['warning', { message: expect.stringMatching('busy') as string }])
+  })
+
   it('stop gives the log back even if the transport does not stop well', async () => {
     const { engine, log, transport, events } = await leading()
     transport.stop = () => Promise.reject(new Error('stuck'))

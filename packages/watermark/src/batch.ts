@@ -160,7 +160,8 @@ export class BatchReader {
     const stamp = this.#view.getFloat64(at, true)
     const end = start + this.#view.getUint32(at + 8, true)
     if (end > this.#bytes.length) throw corrupt(`ends inside transaction ${this.#read} of ${count}`)
-    if (!(stamp > this.#stamp && stamp <= last)) throw corrupt('has stamps that do not ascend')
+    const isNext = Number.isSafeInteger(stamp) && stamp > this.#stamp && stamp <= last
+    if (!isNext) throw corrupt('has stamps that do not ascend')
     this.#stamp = stamp
     this.#at = start
     this.#end = end

@@ -45,12 +45,28 @@ describe('batches', () => {
         let last = 0
         do {
           expect(reader.stamp).toBeGreaterThan(last)
+          expect(Number.isSafeInteger(reader.stamp)).toBe(true)
           last = reader.stamp
         } while (reader.next())
       } catch (error) {
         expect(error).toMatchObject({ code: 'CORRUPT_BLOCK' })
       }
     }
+  })
+})
+
+describe('a stamp inside a batch', () => {
+  it.each([6.5, Number.NaN, 2 ** 60])('is whole: not %d', (wrong) => {
+    const payload = sealed([4, 6, 9])
+    const view = new DataView(payload.buffer, payload.byteOffset)
+    const at = [...payload.keys()].filter((i) => i + 8 <= payload.length && view.getFloat64(i, true) === 6)
+    expect(at).toHaveLength(1)
+    view.setFloat64(at[0]!, wrong, true)
+    const read = (): void => {
+      const reader = new BatchReader(payload)
+      while (reader.next());
+    }
+    expect(read).toThrow(expect.objectContaining({ code: 'CORRUPT_BLOCK' }) as Error)
   })
 })
 

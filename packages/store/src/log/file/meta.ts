@@ -38,9 +38,25 @@ export function decodeMeta(bytes: Uint8Array): LogMeta {
   const json = utf8.slice(9, -1)
   const whole = text.endsWith('\n') && text[8] === ' ' && text.slice(0, 8) === checksumOf(json)
   if (!whole) throw corruptLog(META_NAME, 0, 'the metadata has a wrong checksum')
-  const meta = JSON.parse(json) as LogMeta
+  const meta = parsed(json)
+  if (typeof meta.version !== 'number') throw corruptLog(META_NAME, 0, 'the metadata has no version')
   if (meta.version !== FORMAT_VERSION) throw wrongVersion(META_NAME, meta.version)
-  return meta
+  const { clusterId, nodeId, incarnation, first, sealed } = meta
+  const isWhole = [clusterId, nodeId].every((name) => typeof name === 'string')
+  const areNumbers = [incarnation, first, sealed].every((each) => Number.isSafeInteger(each) && Number(each) >= 0)
+  if (!isWhole || !areNumbers) throw corruptLog(META_NAME, 0, 'the metadata lacks a field')
+  return meta as LogMeta
+}
+
+/** A right checksum does not make it JSON, nor an object. */
+function parsed(json: string): { readonly [Field in keyof LogMeta]?: unknown } {
+  try {
+    const value: unknown = JSON.parse(json)
+    if (typeof value === 'object' && value !== null) return value
+  } catch {
+    // Said below.
+  }
+  throw corruptLog(META_NAME, 0, 'the metadata is no JSON object')
 }
 
 /** @throws MakoError `LOG_MISMATCH` when a file belongs to another cluster or node. */
