@@ -100,6 +100,12 @@ export class Bench {
     this.#lives.delete(id)
   }
 
+  /** Ends the process of a node in good order. */
+  async stop(id: string): Promise<void> {
+    await this.#lives.get(id)?.node.stop()
+    this.kill(id)
+  }
+
   async restart(id: string): Promise<void> {
     this.kill(id)
     this.spawn(id)
