@@ -9,8 +9,8 @@ import { commandOf, encodeCommand, keyOf, type Command } from './machine.ts'
 import { errorReply, type Body, type Json, type Reply } from './message.ts'
 import { MAX_COMMAND_BYTES, type Leadership, type Replication } from './replication.ts'
 
-/** How long a request may take before its client is told that it is not known. */
-export const TTL_MS = 6_000
+/** How long a request may take before its client is told so: a little less than the five seconds a client waits. */
+export const TTL_MS: number = 4_500
 
 const MAX_PENDING = 8_192
 /** Commands and characters of one `forward`. */

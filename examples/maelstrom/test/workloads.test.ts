@@ -125,9 +125,11 @@ describe('transactions', () => {
         ['r', 1, null],
       ],
     })
-    expect(txn(['append', 2, 'a'], ['append', 2, 'b'], ['r', 2, null])).toMatchObject({
-      txn: [[], [], ['r', 2, ['a', 'b']]].map((each) => (each.length === 0 ? expect.anything() : each)),
-    })
+    expect(txn(['append', 2, 'a'], ['append', 2, 'b'], ['r', 2, null]).txn).toEqual([
+      ['append', 2, 'a'],
+      ['append', 2, 'b'],
+      ['r', 2, ['a', 'b']],
+    ])
     txn(['w', 3, 'scalar'])
     expect(txn(['append', 2, 'c'], ['append', 3, 'c'])).toMatchObject({ type: 'error', code: 14 })
     expect(txn(['r', 2, null])).toMatchObject({ txn: [['r', 2, ['a', 'b']]] })
@@ -142,7 +144,7 @@ describe('transactions', () => {
   })
 
   it.each([[undefined], ['x'], [[7]], [[[]]], [[['x', 1, 2]]], [[['r']]], [[['r', 1, 2, 3]]]])('refuses %j', (txn) => {
-    expect(machine('transactions')({ type: 'txn', txn } as Body)).toEqual({ type: 'malformed' })
+    expect(machine('transactions')({ type: 'txn', txn })).toEqual({ type: 'malformed' })
   })
 })
 
