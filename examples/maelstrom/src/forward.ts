@@ -38,6 +38,7 @@ interface Pending {
   readonly command: Command
   readonly payload: Uint8Array
   readonly answer: (reply: Reply) => void
+  readonly answered: Promise<Reply>
   readonly deadline: number
   dueAt: number
   attempts: number
@@ -66,32 +67,33 @@ export class Submissions {
     return this.#pending.size
   }
 
-  /** Gets a command applied, and calls `answer` once with what came of it. */
-  submit(command: Command, answer: (reply: Reply) => void): void {
+  /** Gets a command applied; resolves with what came of it. */
+  submit(command: Command): Promise<Reply> {
     const { clock, replication, answerOf } = this.#options
     const known = answerOf(command.client, command.id)
-    if (known !== undefined) {
-      answer(known)
-      return
-    }
+    if (known !== undefined) return Promise.resolve(known)
     const key = keyOf(command)
     // The client has asked twice: the answer to the first is the answer to both.
-    if (this.#pending.has(key)) return
+    const asked = this.#pending.get(key)
+    if (asked !== undefined) return asked.answered
     const payload = encodeCommand(command)
     if (payload.length > MAX_COMMAND_BYTES) {
-      answer(errorReply('malformedRequest', `A request has at most ${MAX_COMMAND_BYTES} bytes.`))
-      return
+      return Promise.resolve(errorReply('malformedRequest', `A request has at most ${MAX_COMMAND_BYTES} bytes.`))
     }
     if (this.#isStopped || this.#pending.size >= MAX_PENDING) {
-      answer(errorReply('temporarilyUnavailable', 'Too many requests wait already.'))
-      return
+      return Promise.resolve(errorReply('temporarilyUnavailable', 'Too many requests wait already.'))
     }
-    const now = clock.monotonicNow()
     replication.start()
+    const now = clock.monotonicNow()
+    let answer: (reply: Reply) => void = () => undefined
+    const answered = new Promise<Reply>((resolve) => {
+      answer = resolve
+    })
     this.#pending.set(key, {
       command,
       payload,
       answer,
+      answered,
       deadline: now + TTL_MS,
       dueAt: now,
       attempts: 0,
@@ -99,6 +101,7 @@ export class Submissions {
       isOut: false,
     })
     this.#pumpSoon()
+    return answered
   }
 
   /** A command was applied here. */

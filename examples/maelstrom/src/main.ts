@@ -11,7 +11,8 @@ import { memoryLog, openFileLog } from '@mako/store/log'
 import { HELP, parseArguments, type NodeArguments } from './arguments.ts'
 import { TTL_MS } from './forward.ts'
 import { LineReader, LineWriter } from './lines.ts'
-import { MaelstromNode, type Storage, type StoreName } from './node.ts'
+import { MaelstromNode } from './node.ts'
+import type { Storage, StoreName } from './parts.ts'
 
 /** A node of a workbench writes little: small segments make it quick to start. */
 const SEGMENT_BYTES: Readonly<Record<StoreName, number>> = { engine: 8 * 1024 * 1024, gossip: 1024 * 1024 }
@@ -26,13 +27,16 @@ function fileStorage(folder: string): Storage {
   }
 }
 
-/** Writes log lines, no more than so many in a second. */
+/** Writes log lines, no more than so many in a second, and one that comes again at once only once. */
 function boundedLog(): (text: string) => void {
   let second = 0
   let lines = 0
+  let last = ''
   return (text) => {
     const now = Math.floor(systemClock.monotonicNow() / 1000)
-    if (now !== second) [second, lines] = [now, 0]
+    if (now !== second) [second, lines, last] = [now, 0, '']
+    if (text === last) return
+    last = text
     if (++lines <= LOG_LINES_PER_SECOND) process.stderr.write(`${new Date().toISOString()} ${text.slice(0, 500)}\n`)
   }
 }
@@ -62,13 +66,15 @@ function run({ protocol, workload, staleReads }: NodeArguments): void {
   const end = (): void => {
     if (isEnding) return
     isEnding = true
-    const stopped = node.stop()
-    writer.flush()
-    stopped.then(
-      () => process.exit(0),
+    const exit = (code: number): void => {
+      writer.flush()
+      process.exit(code)
+    }
+    node.stop().then(
+      () => exit(0),
       (error: unknown) => {
         log(`did not stop well: ${String(error)}`)
-        process.exit(1)
+        exit(1)
       },
     )
   }

@@ -30,19 +30,20 @@ export class Reads {
     this.#replication = replication
   }
 
-  /** Calls `answer` once, with what `read` returned behind a barrier or with a definite error. */
-  submit(read: () => Reply, answer: (reply: Reply) => void): void {
+  /** Resolves with what `read` returned behind a barrier, or with a definite error. */
+  submit(read: () => Reply): Promise<Reply> {
     if (this.#isStopped || this.#waiting >= MAX_WAITING) {
-      answer(errorReply('temporarilyUnavailable', 'Too many reads wait already.'))
-      return
+      return Promise.resolve(errorReply('temporarilyUnavailable', 'Too many reads wait already.'))
     }
     this.#replication.start()
     this.#waiting++
-    if (this.#gathering.push({ read, answer }) > 1) return
-    this.#clock.defer(() => {
-      const readers = this.#gathering
-      this.#gathering = []
-      void this.#serve(readers)
+    return new Promise((answer) => {
+      if (this.#gathering.push({ read, answer }) > 1) return
+      this.#clock.defer(() => {
+        const readers = this.#gathering
+        this.#gathering = []
+        void this.#serve(readers)
+      })
     })
   }
 
@@ -62,8 +63,9 @@ export class Reads {
   async #isReadyBy(deadline: number): Promise<boolean> {
     for (;;) {
       const leftMs = deadline - this.#clock.monotonicNow()
-      if (leftMs <= 0 || this.#isStopped) return false
+      if (leftMs <= 0) return false
       if ((await this.#replication.barrier(Math.min(ATTEMPT_MS, leftMs))) === 'READY') return true
+      if (this.#isStopped) return false
       await new Promise<void>((resolve) => this.#clock.setTimer(PAUSE_MS, resolve))
     }
   }

@@ -24,8 +24,8 @@ export const WORKLOADS = [
 export type WorkloadName = (typeof WORKLOADS)[number]
 
 export type Destination =
-  | { readonly to: 'echo' | 'unique-ids' | 'topology' }
-  | { readonly to: 'set-add' | 'set-read'; readonly kind: SetKind }
+  | { readonly to: 'echo' | 'unique-ids' }
+  | { readonly to: 'topology' | 'broadcast' | 'broadcast-read' | 'g-set-add' | 'g-set-read' }
   | { readonly to: 'log'; readonly workload: ReplicatedWorkload }
   /** A bare `read`, and nothing that would tell whose it is. */
   | { readonly to: 'undecided' }
@@ -46,9 +46,9 @@ export function destinationOf(body: Body, seen: Seen): Destination {
     case 'topology':
       return { to: 'topology' }
     case 'broadcast':
-      return { to: 'set-add', kind: 'broadcast' }
+      return { to: 'broadcast' }
     case 'add':
-      return body.element === undefined ? { to: 'log', workload: 'counter' } : { to: 'set-add', kind: 'g-set' }
+      return body.element === undefined ? { to: 'log', workload: 'counter' } : { to: 'g-set-add' }
     case 'read':
       return body.key === undefined ? bareRead(seen) : { to: 'log', workload: 'lin-kv' }
     case 'write':
@@ -67,9 +67,10 @@ export function destinationOf(body: Body, seen: Seen): Destination {
 }
 
 function bareRead({ option, setKind, isEngineStarted }: Seen): Destination {
-  if (option === 'broadcast' || option === 'g-set') return { to: 'set-read', kind: option }
+  if (option === 'broadcast') return { to: 'broadcast-read' }
+  if (option === 'g-set') return { to: 'g-set-read' }
   if (option === 'g-counter' || option === 'pn-counter') return { to: 'log', workload: 'counter' }
   if (option === 'lin-kv') return { to: 'log', workload: 'lin-kv' }
-  if (setKind !== undefined) return { to: 'set-read', kind: setKind }
+  if (setKind !== undefined) return { to: setKind === 'broadcast' ? 'broadcast-read' : 'g-set-read' }
   return isEngineStarted ? { to: 'log', workload: 'counter' } : { to: 'undecided' }
 }

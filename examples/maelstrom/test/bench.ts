@@ -6,7 +6,8 @@ import { seededRandom, uniform, type Random } from '@mako/engine'
 import { memoryDisk, memoryLog, type MemoryDisk } from '@mako/store/log'
 import { SimProcess, VirtualTime } from '@mako/testkit'
 import type { Body, Json, Message } from '../src/message.ts'
-import { MaelstromNode, type NodeOptions, type StoreName } from '../src/node.ts'
+import { MaelstromNode } from '../src/node.ts'
+import type { NodeOptions, StoreName } from '../src/parts.ts'
 
 export interface BenchOptions {
   readonly nodes: number
