@@ -44,6 +44,8 @@ interface Life {
   isReady: boolean
   ended: Promise<void>
   crashes: number
+  /** How it has ended by itself. */
+  lastEnd: string | undefined
 }
 
 export class Cluster implements Victims {
@@ -84,6 +86,7 @@ export class Cluster implements Victims {
         isReady: false,
         ended: Promise.resolve(),
         crashes: 0,
+        lastEnd: undefined,
       })
       network.addNode(id, (line) => this.#lifeOf(id).isAddressed && process.send(line))
     }
@@ -99,9 +102,9 @@ export class Cluster implements Victims {
     await Promise.all(
       this.#options.nodes.map(async (id) => {
         if (await this.#begin(id)) return
-        const words = this.#lifeOf(id).process.lastWords()
-        const text = `${id} (${this.#options.program}) did not answer init`
-        throw new StartError(words === '' ? text : `${text}; its stderr ends with\n${words}`)
+        const life = this.#lifeOf(id)
+        const how = life.lastEnd === undefined ? '' : `: ${life.lastEnd}`
+        throw new StartError(`${id} (${this.#options.program}) did not answer init${how}${lastWordsOf(life)}`)
       }),
     )
   }
@@ -218,10 +221,11 @@ export class Cluster implements Victims {
   #crashed(id: string, how: string): void {
     const life = this.#lifeOf(id)
     const wasReady = life.isReady
+    life.lastEnd = how
     this.#isDead(id)
     // A program that does not even start is told by `start`.
     if (this.#isStopped || (life.number === 1 && !wasReady)) return
-    this.#options.onMistake('crash', `${id}: ${how}; its stderr ends with\n${life.process.lastWords(5)}`)
+    this.#options.onMistake('crash', `${id}: ${how}${lastWordsOf(life)}`)
     if (++life.crashes > RESTARTS) return
     setTimeout(() => {
       this.restart(id)
@@ -240,4 +244,9 @@ export class Cluster implements Victims {
     if (life === undefined) throw new RangeError(`There is no node ${id}.`)
     return life
   }
+}
+
+function lastWordsOf({ process }: Life): string {
+  const words = process.lastWords()
+  return words === '' ? '' : `; its stderr ends with\n${words}`
 }

@@ -85,7 +85,7 @@ export function tableOf(result: MaelstromResult): string {
     ...Object.entries(result.details).map(
       ([name, figure]) => [name, typeof figure === 'number' ? number(figure) : quantilesText(figure)] as const,
     ),
-    ['verdict', result.ok ? 'ok' : `${result.errors.length} errors`],
+    ['verdict', result.ok ? 'ok' : 'wrong, or not decided:'],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   const errors = result.errors.map((text) => `\n- ${text.replaceAll('\n', '\n  ')}`).join('')

@@ -54,14 +54,20 @@ export interface RunControl {
   readonly onProgress?: (progress: Progress) => void
   /** The history, in lines of JSON, before it is judged. */
   readonly onHistory?: (text: string) => void
+  readonly limits?: Partial<RunLimits>
 }
 
-/** How long a node may take to answer its `init`, on a busy machine. */
-const START_LIMIT_MS = 30_000
-/** How long after the last fault every node must answer again. */
-const RECOVERY_LIMIT_MS = 30_000
-/** How long after that everything must have arrived everywhere. */
-const CONVERGENCE_LIMIT_MS = 15_000
+/** Limits of time, in milliseconds, that are generous on a busy machine. */
+export interface RunLimits {
+  /** How long a node may take to answer its `init`. */
+  readonly startMs: number
+  /** How long after the last fault every node must answer again. */
+  readonly recoveryMs: number
+  /** How long after the last fault everything must have arrived everywhere. */
+  readonly convergenceMs: number
+}
+
+const LIMITS: RunLimits = { startMs: 30_000, recoveryMs: 30_000, convergenceMs: 15_000 }
 const ASK_AGAIN_AFTER_MS = 250
 /** A client whose node is down tries again after this. */
 const REST_MS = 250
@@ -87,6 +93,7 @@ export async function runMaelstrom(options: MaelstromOptions, control: RunContro
 class Run {
   readonly #options: MaelstromOptions
   readonly #control: RunControl
+  readonly #limits: RunLimits
   readonly #nodes: readonly string[]
   readonly #network: Network
   readonly #mistakes = new Findings()
@@ -100,6 +107,7 @@ class Run {
     const { workload, seed, latencyMs, distribution, lossProbability, topology, timeoutMs, resendMs } = options
     this.#options = options
     this.#control = control
+    this.#limits = { ...LIMITS, ...control.limits }
     this.#nodes = Array.from({ length: options.nodes }, (_, i) => `n${i}`)
     this.#workload = workloadOf(workload, { clients: options.concurrency })
     this.#network = new Network({ random: stream(seed, 'network'), latencyMs, distribution, lossProbability })
@@ -113,7 +121,7 @@ class Run {
       args: options.args,
       topology: this.#workload.topology ? topologyOf(topology, this.#nodes) : undefined,
       stderrFolder: options.stderrFolder,
-      startLimitMs: START_LIMIT_MS,
+      startLimitMs: this.#limits.startMs,
       onMistake,
       onDeath: (node) => {
         this.#clients.nodeDied(node)
@@ -210,6 +218,7 @@ class Run {
   /** Everything has healed: all nodes must answer, and tell what they have. */
   async #finish(): Promise<void> {
     const started = this.#now()
+    const { recoveryMs, convergenceMs } = this.#limits
     const clients = new Map(this.#nodes.map((node) => [node, this.#clients.client(node)]))
     const silent = new Set<string>()
     const reads: FinalReads = {
@@ -218,16 +227,16 @@ class Run {
         for (;;) {
           const { status, reply } = await clients.get(node)!.ask(request, true)
           if (status === 'ok') return reply
-          if (this.#now() - started > RECOVERY_LIMIT_MS) break
+          if (this.#now() - started > recoveryMs) break
           await this.#sleep(ASK_AGAIN_AFTER_MS)
         }
-        const what = `${node} did not answer ${request.type} in ${RECOVERY_LIMIT_MS / 1000} s after everything had healed`
+        const what = `${node} did not answer ${request.type} in ${recoveryMs / 1000} s after everything had healed`
         if (!silent.has(node)) this.#mistakes.add('not recovered', what)
         silent.add(node)
         return undefined
       },
       again: async () => {
-        if (this.#now() - started > CONVERGENCE_LIMIT_MS) return false
+        if (this.#now() - started > convergenceMs) return false
         await this.#sleep(ASK_AGAIN_AFTER_MS)
         return true
       },

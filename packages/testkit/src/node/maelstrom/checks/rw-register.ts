@@ -91,11 +91,13 @@ class Order {
       const next = names[(i + 1) % names.length]!.from
       steps.push(`  T${from} before T${next}: ${this.#say(reason, from, next)}`)
     }
-    const told = names.map(({ from }) => {
-      const transaction = this.transactions[from]!
-      return `  T${from} (process ${transaction.process}): ${describeSteps(transaction)}`
+    // And whoever is named in a reason.
+    const named = names.flatMap(({ from, reason }) => [from, ...othersIn(reason)])
+    const told = [...new Set(named)].map((id) => {
+      const transaction = this.transactions[id]!
+      return `  T${id} (process ${transaction.process}): ${describeSteps(transaction)}`
     })
-    return ['each of these must come before the next, and the last before the first', ...told, ...steps].join('\n')
+    return ['there is no order for these', ...told, ...steps].join('\n')
   }
 
   #say(reason: Reason, from: number, to: number): string {
@@ -113,6 +115,19 @@ class Order {
         return `T${from} was answered at ${before.ret}, before T${to} was called at ${after.call}`
       }
     }
+  }
+}
+
+function othersIn(reason: Reason): readonly number[] {
+  switch (reason.type) {
+    case 'ww':
+      return [reason.reader.id]
+    case 'rw':
+      return [reason.writer.id]
+    case 'wr':
+    case 'first':
+    case 'time':
+      return []
   }
 }
 
