@@ -1,7 +1,7 @@
 // Whole runs against real processes: a small node that is right, and the same node with one lie each, which must be told.
 
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -76,6 +76,16 @@ describe('a node that is right', () => {
     expect(result.errors).toEqual([])
     const events = parseHistory(history)
     expect(isTransactional(events) && checkSerializable(events).verdict).toBe('valid')
+  })
+
+  it('is the one in the guide', async () => {
+    const guide = readFileSync(join(ROOT, 'docs/maelstrom.md'), 'utf8')
+    const [, program] = /^```js file=echo.mjs\n([\s\S]*?)^```/m.exec(guide) ?? []
+    const file = join(folder, 'echo.mjs')
+    writeFileSync(file, program ?? '', { mode: 0o755 })
+    const result = await run(`--workload echo --nodes 1 --time-limit 0.5 --bin ${file}`)
+    expect(result.errors).toEqual([])
+    rmSync(file)
   })
 
   it('executes once what clients send again and again', async () => {
