@@ -15,7 +15,7 @@ import { isObject, nameOf, type Body, type Json, type Reply } from './message.ts
 export interface GossipTimings {
   /** Two exchanges with one peer are at least this far apart: what comes in between travels together. */
   readonly spacingMs: number
-  /** An exchange that was not answered is given up; doubled each time, up to eight times this. */
+  /** An exchange that was not answered is given up; after that it may take twice as long. */
   readonly retryMs: number
   /** How often a node visits the next of all nodes; what is older than this and is lacking there is sent. */
   readonly visitMs: number
@@ -26,7 +26,7 @@ export const DEFAULT_GOSSIP_TIMINGS: GossipTimings = { spacingMs: 120, retryMs: 
 
 /** Characters of values in one message. */
 const MESSAGE_CHARACTERS = 256 * 1024
-const MAX_DOUBLINGS = 3
+const MAX_DOUBLINGS = 1
 
 /** How a client sees the set: it decides how `read` is answered. */
 export type SetKind = 'broadcast' | 'g-set'
@@ -178,6 +178,10 @@ export class Gossip {
       // Another life may have forgotten what the last one had.
       peer.life = life
       peer.has = new Map()
+      peer.exchange = undefined
+      peer.failures = 0
+    } else if (peer.failures > 0) {
+      // It can be reached again: what was said into the void need not be waited for.
       peer.exchange = undefined
       peer.failures = 0
     }
