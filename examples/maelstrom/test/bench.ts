@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly latencyMs?: readonly [low: number, high: number]
   /** Of the messages between nodes. @default 0 */
   readonly lossRate?: number
+  /** Of the messages between nodes: arrive twice. @default 0 */
+  readonly repeatRate?: number
   readonly seed?: number
   /** Nodes keep what they must in memory disks that outlive them. @default true */
   readonly hasStorage?: boolean
@@ -113,8 +115,21 @@ export class Bench {
     await this.wait(this.init(id))
   }
 
+  /** Starts a node again, unless it runs. */
+  revive(id: string): void {
+    if (this.#lives.has(id)) return
+    this.spawn(id)
+    void this.init(id)
+  }
+
+  /** The number of the last request of a client. */
+  lastId(client: string): number {
+    return this.#nextId.get(client) ?? 0
+  }
+
   /** Nodes of different groups do not reach each other. */
   partition(...groups: (readonly string[])[]): void {
+    this.heal()
     for (const a of groups) {
       for (const b of groups) if (a !== b) for (const x of a) for (const y of b) this.#cut.add(`${x} ${y}`)
     }
@@ -204,9 +219,12 @@ export class Bench {
       return
     }
     this.sent.set(body.type, (this.sent.get(body.type) ?? 0) + 1)
-    const { latencyMs: [low, high] = [5, 15], lossRate = 0 } = this.#options
+    const { latencyMs: [low, high] = [5, 15], lossRate = 0, repeatRate = 0 } = this.#options
     if (this.#cut.has(`${src} ${dest}`) || uniform(this.#random, 0, 1) < lossRate) return
-    this.time.schedule(uniform(this.#random, low, high), () => this.feed(dest, line))
+    const copies = uniform(this.#random, 0, 1) < repeatRate ? 2 : 1
+    for (let i = 0; i < copies; i++) {
+      this.time.schedule(uniform(this.#random, low, high), () => this.feed(dest, line))
+    }
   }
 }
 
