@@ -8,6 +8,7 @@ export interface NodeArguments {
   readonly protocol: ProtocolName
   readonly workload: WorkloadName | undefined
   readonly staleReads: boolean
+  readonly nameLeader: boolean
 }
 
 export type ParsedArguments =
@@ -21,6 +22,7 @@ export const HELP: string = `A node for the Maelstrom workbench: one JSON object
   --workload NAME    how a read without key is meant, when that cannot be told from what was seen before:
                      ${WORKLOADS.join(', ')}
   --stale-reads      answer reads from local state, without asking a leader
+  --name-leader      successful answers name the leader, as errors do; Maelstrom's own clients do not take that
   --help             this text
 
 Environment:
@@ -36,6 +38,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
         protocol: { type: 'string', default: 'raft' },
         workload: { type: 'string' },
         'stale-reads': { type: 'boolean', default: false },
+        'name-leader': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
@@ -44,7 +47,10 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     if (protocol !== 'raft' && protocol !== 'paxos') return wrong(`--protocol is raft or paxos, not ${protocol}`)
     const known = WORKLOADS.find((name) => name === workload)
     if (workload !== undefined && known === undefined) return wrong(`--workload is one of ${WORKLOADS.join(', ')}`)
-    return { status: 'RUN', options: { protocol, workload: known, staleReads: values['stale-reads'] } }
+    return {
+      status: 'RUN',
+      options: { protocol, workload: known, staleReads: values['stale-reads'], nameLeader: values['name-leader'] },
+    }
   } catch (error) {
     return wrong(error instanceof Error ? error.message : String(error))
   }

@@ -41,7 +41,7 @@ function boundedLog(): (text: string) => void {
   }
 }
 
-function run({ protocol, workload, staleReads }: NodeArguments): void {
+function run({ protocol, workload, staleReads, nameLeader }: NodeArguments): void {
   const log = boundedLog()
   const folder = process.env.MAKO_DATA
   const writer = new LineWriter(process.stdout, systemClock)
@@ -49,6 +49,7 @@ function run({ protocol, workload, staleReads }: NodeArguments): void {
     protocol,
     workload,
     staleReads,
+    nameLeader,
     storage: folder === undefined || folder === '' ? undefined : fileStorage(folder),
     memoryLog,
     clock: systemClock,

@@ -104,9 +104,9 @@ export class MaelstromNode {
     if (this.#isInitialising) return errorReply('temporarilyUnavailable', 'This node is being initialised.')
     this.#isInitialising = true
     try {
-      const { workload, staleReads = false, log } = this.#options
+      const { workload, staleReads = false, nameLeader = false, log } = this.#options
       const parts = await openParts(identity, this.#options, (to, reply) => this.#send(identity.nodeId, to, reply))
-      const service = new Service(parts, { workload, staleReads, log })
+      const service = new Service(parts, { workload, staleReads, nameLeader, log })
       this.#running = { parts, service, nodeIds: new Set(identity.nodeIds) }
       return { type: 'init_ok' }
     } catch (error) {

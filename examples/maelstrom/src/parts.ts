@@ -34,7 +34,10 @@ export interface Storage {
 export interface NodeOptions {
   readonly protocol: ProtocolName
   readonly workload?: WorkloadName | undefined
+  /** Reads are answered from local state, without asking a leader. @default false */
   readonly staleReads?: boolean
+  /** Successful answers name the leader, as errors always do. @default false */
+  readonly nameLeader?: boolean
   /** Undefined: everything is kept in memory, and this node must not come back under its name. */
   readonly storage: Storage | undefined
   /** Makes a log that lasts as long as the process; for a node without storage. */

@@ -12,6 +12,7 @@ import { echo } from './workloads/local.ts'
 export interface ServiceOptions {
   readonly workload: WorkloadName | undefined
   readonly staleReads: boolean
+  readonly nameLeader: boolean
   readonly log: (text: string) => void
 }
 
@@ -121,8 +122,12 @@ export class Service {
     }
   }
 
-  /** Clients may go to the leader at once next time. */
+  /**
+   * Names the leader, so that a client may go there at once next time. Maelstrom's own clients refuse a successful answer
+   * with a field that they do not know; in an error any field is welcome.
+   */
   #withLeader(reply: Reply): Reply {
+    if (reply.type !== 'error' && !this.#options.nameLeader) return reply
     const leader = this.#parts.replication.leader()?.nodeId
     return leader === undefined ? reply : { ...reply, leader }
   }

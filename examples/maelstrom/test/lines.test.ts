@@ -115,14 +115,14 @@ describe('the command line', () => {
   it('needs nothing', () => {
     expect(parseArguments([])).toEqual({
       status: 'RUN',
-      options: { protocol: 'raft', workload: undefined, staleReads: false },
+      options: { protocol: 'raft', workload: undefined, staleReads: false, nameLeader: false },
     })
   })
 
   it('takes what it knows', () => {
-    expect(parseArguments(['--protocol', 'paxos', '--workload', 'g-set', '--stale-reads'])).toEqual({
+    expect(parseArguments(['--protocol', 'paxos', '--workload', 'g-set', '--stale-reads', '--name-leader'])).toEqual({
       status: 'RUN',
-      options: { protocol: 'paxos', workload: 'g-set', staleReads: true },
+      options: { protocol: 'paxos', workload: 'g-set', staleReads: true, nameLeader: true },
     })
     expect(parseArguments(['--help'])).toEqual({ status: 'HELP' })
   })

@@ -136,6 +136,47 @@ describe('a node', () => {
     }
   })
 
+  it.each([
+    [
+      { type: 'echo', echo: 1 },
+      { type: 'echo_ok', echo: 1 },
+    ],
+    [{ type: 'generate' }, { type: 'generate_ok', id: 'n0-life1-0' }],
+    [{ type: 'topology', topology: { n0: [] } }, { type: 'topology_ok' }],
+    [{ type: 'broadcast', message: 1 }, { type: 'broadcast_ok' }],
+    [{ type: 'add', element: 1 }, { type: 'add_ok' }],
+    [{ type: 'add', delta: 1 }, { type: 'add_ok' }],
+    [{ type: 'write', key: 1, value: 1 }, { type: 'write_ok' }],
+    [{ type: 'cas', key: 1, from: 1, to: 1, create_if_not_exists: true }, { type: 'cas_ok' }],
+    [
+      { type: 'send', key: 'k', msg: 1 },
+      { type: 'send_ok', offset: 0 },
+    ],
+    [
+      { type: 'poll', offsets: { k: 0 } },
+      { type: 'poll_ok', msgs: { k: [] } },
+    ],
+    [{ type: 'commit_offsets', offsets: { k: 0 } }, { type: 'commit_offsets_ok' }],
+    [
+      { type: 'list_committed_offsets', keys: ['k'] },
+      { type: 'list_committed_offsets_ok', offsets: {} },
+    ],
+    [
+      { type: 'txn', txn: [['r', 1, null]] },
+      { type: 'txn_ok', txn: [['r', 1, null]] },
+    ],
+  ])('answers %j with the fields of the protocol and no others', async (body, answer) => {
+    const bench = await Bench.start({ nodes: 1, hasStorage: false })
+    // The number aside, which every answer has.
+    expect(await bench.call('n0', body)).toStrictEqual({ ...answer, in_reply_to: 1 })
+  })
+
+  it('names the leader in errors, which may have any field', async () => {
+    const bench = await Bench.start({ nodes: 3 })
+    await bench.insist('n1', { type: 'write', key: 1, value: 1 })
+    expect(await bench.call('n1', { type: 'cas', key: 1, from: 0, to: 2 })).toMatchObject({ code: 22, leader: 'n0' })
+  })
+
   it('a request that was asked twice is executed once and answered', async () => {
     const bench = await Bench.start({ nodes: 3 })
     const first = bench.ask('n1', { type: 'add', delta: 3 }, 'c1', 5)

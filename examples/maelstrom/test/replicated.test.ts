@@ -5,7 +5,7 @@ import { Bench } from './bench.ts'
 
 describe.each(['raft', 'paxos'] as const)('replicated workloads over %s', (protocol) => {
   it('lin-kv: any node writes and reads, and says who leads', async () => {
-    const bench = await Bench.start({ nodes: 3, protocol })
+    const bench = await Bench.start({ nodes: 3, protocol, node: { nameLeader: true } })
     expect(await bench.call('n1', { type: 'read', key: 'x' })).toMatchObject({ type: 'error', code: 20 })
     expect(await bench.call('n1', { type: 'write', key: 'x', value: 1 })).toMatchObject({
       type: 'write_ok',
@@ -18,7 +18,7 @@ describe.each(['raft', 'paxos'] as const)('replicated workloads over %s', (proto
   })
 
   it('lin-kv: goes on after the leader was killed, and the killed one comes back with what it knew', async () => {
-    const bench = await Bench.start({ nodes: 3, protocol })
+    const bench = await Bench.start({ nodes: 3, protocol, node: { nameLeader: true } })
     await bench.insist('n1', { type: 'write', key: 1, value: 'before' })
     bench.kill('n0')
     const during = await bench.insist('n2', { type: 'write', key: 1, value: 'during' })

