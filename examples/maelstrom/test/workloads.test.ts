@@ -167,6 +167,17 @@ describe('commands', () => {
     expect(decodeCommand(new TextEncoder().encode(JSON.stringify(value)))).toBe(undefined)
   })
 
+  it('that are twice in the log are executed once, whatever else came between', () => {
+    const state = new Machine()
+    const send = { client: 'c', id: 1, workload: 'kafka', body: { type: 'send', key: 'a', msg: 'x' } } as const
+    expect(state.apply(send)).toEqual({ type: 'send_ok', offset: 0 })
+    expect(state.apply({ ...send, client: 'd' })).toEqual({ type: 'send_ok', offset: 1 })
+    expect(state.apply(send)).toEqual({ type: 'send_ok', offset: 0 })
+    expect(state.apply({ ...send, id: 2 })).toEqual({ type: 'send_ok', offset: 2 })
+    expect(state.answerOf('c', 1)).toEqual({ type: 'send_ok', offset: 0 })
+    expect(state.answerOf('c', 3)).toBe(undefined)
+  })
+
   it('that are malformed in the log are refused by all alike', () => {
     expect(new Machine().apply({ client: 'c', id: 1, workload: 'kafka', body: { type: 'send' } })).toMatchObject({
       code: 12,
