@@ -103,7 +103,7 @@ describe('a node that lies is told', () => {
     ['stale', 'txn-rw-register', 'internal'],
     ['babble', 'echo', 'not a message'],
     ['crash', 'echo', 'crash'],
-    ['forget', 'g-set --nemesis kill --nodes 1', 'lost'],
+    ['forget', 'g-set --nemesis kill --nodes 1 --time-limit 3', 'lost'],
     ['twice', 'pn-counter --resend 5 --latency 10 --nodes 2', 'wrong sum'],
   ])('%s in %s: %s', async (lie, workload, kind) => {
     const result = await run(`--workload ${workload}`, lie)

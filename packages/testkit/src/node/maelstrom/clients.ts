@@ -1,4 +1,5 @@
-// Clients: each has its node and one request open, and writes down what it asked and what came of it.
+// Clients: each has its node and one request open, and writes down what it asked and what came of it. While its node is
+// down, a client asks the next one.
 //
 // Always true: every request ends, answered or not, within its time limit, and is in the history then. A client that does
 // not know what came of a request goes on under a new name: for everyone else it is another client.
@@ -29,7 +30,7 @@ export interface ClientsOptions {
 /** How often a request is sent again. */
 const RESENDS = 4
 
-/** Late answers, all clients together. */
+/** All clients, and what they have asked so far. */
 export class Clients {
   readonly options: ClientsOptions
   readonly history: Operation[] = []
@@ -104,10 +105,13 @@ function nameOf(process: number): string {
   return `c${process}`
 }
 
-/** One request, from its call to its end. */
+/** One request, from its call to its end. A final one is for its node alone; any other may be taken by the next. */
 class Request {
   readonly #clients: Clients
-  readonly #node: string
+  /** The node of the client. */
+  readonly #home: string
+  /** The last one that was asked, or the one of them that has answered. */
+  #node: string
   readonly #process: number
   readonly #number: number
   readonly #request: Body
@@ -115,14 +119,16 @@ class Request {
   readonly #call: number
   readonly #limit: NodeJS.Timeout
   readonly #again: NodeJS.Timeout | undefined
-  /** To whom it was sent and who may still answer. */
+  /** Who has it, and may still answer. */
   readonly #asked = new Set<string>()
   #sent = 0
+  #isOver = false
   #end!: (operation: Operation) => void
   readonly ended: Promise<Operation>
 
   constructor(clients: Clients, node: string, process: number, number: number, request: Body, final: boolean) {
     this.#clients = clients
+    this.#home = node
     this.#node = node
     this.#process = process
     this.#number = number
@@ -133,23 +139,24 @@ class Request {
     clients.opened(this)
     this.#call = now()
     this.#limit = setTimeout(() => this.#over('info', undefined), timeoutMs)
-    if (resendMs !== undefined) this.#again = setInterval(() => this.#send(), resendMs)
+    if (resendMs !== undefined && !final) this.#again = setInterval(() => this.#send(), resendMs)
     this.#send()
     // Nobody has taken it: it was certainly not executed.
-    if (resendMs === undefined && this.#sent === 0) this.#over('fail', undefined)
+    if (this.#again === undefined && this.#sent === 0) this.#over('fail', undefined)
   }
 
   /** Whether this was the answer. */
-  answered(message: Message): boolean {
-    const { body } = message
-    if (body.in_reply_to !== this.#number) return false
+  answered({ src, body }: Message): boolean {
+    if (body.in_reply_to !== this.#number || this.#isOver) return false
     const { answers, onMistake } = this.#clients.options
+    // Somebody else may answer for the one that was asked.
+    if (this.#asked.has(src)) this.#node = src
     if (body.type === `${this.#request.type}_ok`) {
       this.#over('ok', body)
       return true
     }
     if (body.type !== 'error') {
-      onMistake(`${message.src} answers ${this.#request.type} with ${JSON.stringify(body).slice(0, 200)}`)
+      onMistake(`${src} answers ${this.#request.type} with ${JSON.stringify(body).slice(0, 200)}`)
       this.#over('info', body)
       return true
     }
@@ -166,25 +173,32 @@ class Request {
   }
 
   #send(): void {
-    const { network, nodes, isRunning } = this.#clients.options
-    if (this.#sent > RESENDS) return
-    const node = nodes[(nodes.indexOf(this.#node) + this.#sent) % nodes.length]!
-    if (!isRunning(node)) {
-      if (this.#again === undefined) return
-    } else this.#asked.add(node)
+    const node = this.#sent > RESENDS ? undefined : this.#nextNode()
+    if (node === undefined) return
     this.#sent++
+    this.#asked.add(node)
+    this.#node = node
     const message: Message = {
       src: nameOf(this.#process),
       dest: node,
       body: { ...this.#request, msg_id: this.#number },
     }
-    network.send(JSON.stringify(message), message)
+    this.#clients.options.network.send(JSON.stringify(message), message)
+  }
+
+  /** Its own node first, then those after it; one that is down has not taken it. */
+  #nextNode(): string | undefined {
+    const { nodes, isRunning } = this.#clients.options
+    if (this.#final) return isRunning(this.#home) ? this.#home : undefined
+    const first = nodes.indexOf(this.#home) + this.#sent
+    return nodes.map((_, i) => nodes[(first + i) % nodes.length]!).find(isRunning)
   }
 
   #over(status: Operation['status'], reply: Body | undefined): void {
+    this.#isOver = true
     clearTimeout(this.#limit)
     clearInterval(this.#again)
-    this.#clients.ended(this, {
+    const operation: Operation = {
       process: this.#process,
       node: this.#node,
       request: this.#request,
@@ -193,11 +207,8 @@ class Request {
       status,
       ...(reply === undefined ? {} : { reply }),
       final: this.#final,
-    })
-    this.#end(operationOf(this.#clients))
+    }
+    this.#clients.ended(this, operation)
+    this.#end(operation)
   }
-}
-
-function operationOf({ history }: Clients): Operation {
-  return history.at(-1)!
 }

@@ -69,7 +69,7 @@ export interface RunLimits {
 
 const LIMITS: RunLimits = { startMs: 30_000, recoveryMs: 30_000, convergenceMs: 15_000 }
 const ASK_AGAIN_AFTER_MS = 250
-/** A client whose node is down tries again after this. */
+/** A client that finds no node running tries again after this. */
 const REST_MS = 250
 
 /**
