@@ -65,6 +65,9 @@ export type ParsedLine =
   /** Nobody could be told. */
   | { readonly status: 'NOISE'; readonly text: string }
 
+/** Objects and lists inside of each other: what is written again must not use up the stack. */
+const MAX_DEPTH = 64
+
 export function parseLine(line: string): ParsedLine {
   let value: unknown
   try {
@@ -83,9 +86,15 @@ export function parseLine(line: string): ParsedLine {
   if (inReplyTo !== undefined && !isId(inReplyTo)) {
     return { status: 'NOISE', text: `an in_reply_to that is no number, from ${src}` }
   }
-  if (typeof type !== 'string') {
-    if (id === undefined) return { status: 'NOISE', text: `a message without type from ${src}` }
-    return { status: 'MALFORMED', src, dest, id, text: 'The body has no type.' }
+  const wrong =
+    typeof type !== 'string'
+      ? 'The body has no type.'
+      : isShallow(body, MAX_DEPTH)
+        ? undefined
+        : `The body is nested more than ${MAX_DEPTH} deep.`
+  if (wrong !== undefined) {
+    if (id === undefined) return { status: 'NOISE', text: `from ${src}: ${wrong}` }
+    return { status: 'MALFORMED', src, dest, id, text: wrong }
   }
   return { status: 'MESSAGE', message: { src, dest, body: body as unknown as Body } }
 }
@@ -97,6 +106,12 @@ export function isRequest(message: Message): message is Request {
 /** A JSON object, and not an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether a value is nested no deeper than this. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1))
 }
 
 function isId(value: unknown): value is number {

@@ -30,6 +30,15 @@ describe('lines', () => {
     expect(parseLine(line).status).toBe('NOISE')
   })
 
+  it('what is nested too deeply is not taken in', () => {
+    const line = (depth: number, id: string): string =>
+      `{"src":"c","dest":"n","body":{"type":"echo"${id},"echo":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+    expect(parseLine(line(63, ',"msg_id":1')).status).toBe('MESSAGE')
+    expect(parseLine(line(64, ',"msg_id":1')).status).toBe('MALFORMED')
+    expect(parseLine(line(64, '')).status).toBe('NOISE')
+    expect(parseLine(line(400_000, ',"msg_id":1')).status).toBe('MALFORMED')
+  })
+
   it('a request without type can be answered', () => {
     expect(parseLine('{"src":"a","dest":"b","body":{"msg_id":4,"type":7}}')).toMatchObject({
       status: 'MALFORMED',
