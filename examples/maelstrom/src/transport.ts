@@ -125,29 +125,17 @@ class BodyTransport implements MaelstromTransport {
 
   receive(from: NodeId, body: Body): void {
     if (this.#state !== 'running') return
-    const { cluster, life, part, batch } = body
+    const { part, batch } = body
     const link = this.#links.get(from)
-    if (link === undefined) {
-      this.#refuse('stranger')
+    const objection = this.#objectionTo(link, body)
+    if (link === undefined || objection !== undefined) {
+      this.#refuse(objection ?? 'stranger')
       return
     }
-    if (cluster !== this.#identity!.clusterId) {
-      this.#refuse('cluster')
-      return
-    }
-    if (!Number.isSafeInteger(life) || (life as number) < 1) {
-      this.#refuse('malformed')
-      return
-    }
-    const speaking = life as number
-    // A straggler of a life that has ended.
-    if (speaking < link.life || (speaking === link.life && !link.isUp)) {
-      this.#refuse('ended')
-      return
-    }
-    if (speaking > link.life) {
+    const life = body.life as number
+    if (life > link.life) {
       if (link.isUp) this.#takeDown(from, link)
-      link.life = speaking
+      link.life = life
       link.isUp = true
       this.#handlers!.connected(from)
     }
@@ -216,6 +204,15 @@ class BodyTransport implements MaelstromTransport {
       this.#bytesSent += size
     } else this.#dropped += end - start
     return end
+  }
+
+  /** Why a body is not even looked at. */
+  #objectionTo(link: Link | undefined, { cluster, life }: Body): string | undefined {
+    if (link === undefined) return 'stranger'
+    if (cluster !== this.#identity!.clusterId) return 'cluster'
+    if (typeof life !== 'number' || !Number.isSafeInteger(life) || life < 1) return 'malformed'
+    // A straggler of a life that has ended.
+    return life < link.life || (life === link.life && !link.isUp) ? 'ended' : undefined
   }
 
   #takeIn(from: NodeId, batch: unknown): void {
