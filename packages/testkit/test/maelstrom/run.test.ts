@@ -29,7 +29,7 @@ afterAll(() => {
 })
 
 async function run(text: string, lie = '', control: RunControl = {}): Promise<MaelstromResult> {
-  const options = parseArguments(`--time-limit 0.8 --rate 200 --timeout 1000 ${text}`.split(' '), NODE)
+  const options = parseArguments(`--nodes 2 --time-limit 0.8 --rate 200 --timeout 1000 ${text}`.split(' '), NODE)
   if (options === undefined) throw new Error('That asks for help.')
   const args = [...options.args, ...(lie === '' ? [] : ['--lie', lie])]
   return await runMaelstrom({ ...options, args }, { limits: { convergenceMs: 500, recoveryMs: 5_000 }, ...control })
@@ -41,9 +41,13 @@ describe('a node that is right', () => {
     const onHistory = (text: string): void => {
       history = text
     }
-    const result = await run('--workload unique-ids --nemesis kill,pause,partition --time-limit 2 --seed 3', '', {
-      onHistory,
-    })
+    const result = await run(
+      '--workload unique-ids --nodes 3 --nemesis kill,pause,partition --time-limit 2 --seed 3',
+      '',
+      {
+        onHistory,
+      },
+    )
     expect(result).toMatchObject({ ok: true, errors: [], workload: 'unique-ids', nodes: 3, seed: 3 })
     expect(result.operations.ok).toBeGreaterThan(50)
     for (const kind of ['kill', 'pause', 'partition']) expect(result.nemesis[kind]).toBeGreaterThan(0)

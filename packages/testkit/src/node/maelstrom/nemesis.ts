@@ -32,7 +32,7 @@ const QUIET_MS = 5_000
 export function planNemesis({ seed, nodes, kinds, runMs }: NemesisOptions): readonly Fault[] {
   const endMs = runMs - Math.min(QUIET_MS, runMs / 2)
   // So that each kind strikes several times in a run of 10 seconds too.
-  const longestMs = Math.min(6_000, endMs / 3)
+  const longestMs = Math.min(5_000, endMs / 4)
   const plan: Fault[] = []
   for (const kind of kinds) {
     if (kind === 'partition' && nodes.length === 1) continue

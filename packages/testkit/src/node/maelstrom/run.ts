@@ -67,7 +67,7 @@ export interface RunLimits {
   readonly convergenceMs: number
 }
 
-const LIMITS: RunLimits = { startMs: 30_000, recoveryMs: 30_000, convergenceMs: 15_000 }
+const LIMITS: RunLimits = { startMs: 60_000, recoveryMs: 30_000, convergenceMs: 15_000 }
 const ASK_AGAIN_AFTER_MS = 250
 /** A client that finds no node running tries again after this. */
 const REST_MS = 250
