@@ -76,7 +76,7 @@ export function tableOf(result: MaelstromResult): string {
   const { workload, protocol, nodes, seconds, seed, operations, availability, latencyMs, messages, nemesis } = result
   const faults = Object.entries(nemesis).map(([kind, count]) => `${kind} ${count}`)
   const rows: (readonly [string, string])[] = [
-    ['run', `${workload}, ${protocol}, ${nodes} nodes, ${seconds} s, seed ${seed}`],
+    ['run', `${workload}, ${protocol}, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${seconds} s, seed ${seed}`],
     ['operations', `${number(operations.ok)} ok, ${number(operations.fail)} fail, ${number(operations.info)} info`],
     ['availability', `${rounded(availability * 100, 100)} %`],
     ['latency', `${quantilesText(latencyMs)} ms`],
