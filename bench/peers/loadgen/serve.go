@@ -1,0 +1,123 @@
+// Package loadgen is what the load generators of all server peers share: it starts three servers, drives closed loops
+// of clients against them, and tells what that took.
+//
+// Always true: the servers are children of the load generator and end with it, however it ends; every operation that
+// counts was answered with success; processor time is that of the servers and of this process in the measured time.
+package loadgen
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+)
+
+// Load is what is asked for in one measurement.
+type Load struct {
+	// InFlight operations are asked for and not answered yet, at any time.
+	InFlight int `json:"inFlight"`
+	// Bytes of one value.
+	Bytes int `json:"bytes"`
+	// Seconds that are measured, after WarmUpSeconds that are not.
+	Seconds       float64 `json:"seconds"`
+	WarmUpSeconds float64 `json:"warmUpSeconds"`
+}
+
+// Peer is what differs between the servers.
+type Peer struct {
+	// Start starts three servers and returns when they are one group that takes writes. Setup is "disk" or "memory".
+	Start func(servers *Servers, setup string) error
+	// Connect opens the clients of one measurement.
+	Connect func(load Load) (*Clients, error)
+}
+
+// Clients are those of one measurement.
+type Clients struct {
+	// Ask has one function for each goroutine that calls it again and again. Each call asks for one or more operations
+	// and returns how many they were when all of them have been answered with success.
+	Ask []func() (int, error)
+	// Close ends their connections.
+	Close func()
+}
+
+type request struct {
+	Start *struct {
+		Setup     string `json:"setup"`
+		Directory string `json:"directory"`
+		// Of clients, once, so that no measurement pays for what is compiled and grown on first use.
+		WarmUpSeconds float64 `json:"warmUpSeconds"`
+	} `json:"start"`
+	Run *Load `json:"run"`
+}
+
+// A server is to end when the thread that has started it does: that is the first thread, which lives as long as the
+// process, and the goroutine of main, which starts the servers, stays on it.
+func init() { runtime.LockOSThread() }
+
+// Serve obeys one line of JSON after the other and answers each with one line. When there are no more lines the servers
+// end and so does the process, whatever is under way; a failure is answered with {"error": ...} and ends all as well.
+func Serve(peer Peer) {
+	// Garbage of the clients is collected less often than usual: that is faster, and there is memory enough.
+	debug.SetGCPercent(400)
+	servers := &Servers{}
+	requests := make(chan []byte)
+	go func() {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			requests <- append([]byte(nil), lines.Bytes()...)
+		}
+		servers.Kill()
+		os.Exit(0)
+	}()
+	for line := range requests {
+		result, err := obey(peer, servers, line)
+		if err != nil {
+			servers.Kill()
+			answer(map[string]string{"error": err.Error()})
+			os.Exit(1)
+		}
+		answer(result)
+	}
+}
+
+func obey(peer Peer, servers *Servers, line []byte) (interface{}, error) {
+	var asked request
+	if err := json.Unmarshal(line, &asked); err != nil {
+		return nil, fmt.Errorf("a line that is no request: %w", err)
+	}
+	switch {
+	case asked.Start != nil:
+		servers.directory = asked.Start.Directory
+		err := start(peer, servers, asked.Start.Setup, asked.Start.WarmUpSeconds)
+		return map[string]bool{"started": true}, err
+	case asked.Run != nil:
+		return measure(peer, servers, *asked.Run)
+	default:
+		return nil, errors.New("a request that asks for nothing")
+	}
+}
+
+func start(peer Peer, servers *Servers, setup string, warmUpSeconds float64) error {
+	if setup != "disk" && setup != "memory" {
+		return fmt.Errorf("no such setup: %q", setup)
+	}
+	if err := peer.Start(servers, setup); err != nil {
+		return err
+	}
+	if warmUpSeconds == 0 {
+		return nil
+	}
+	_, err := measure(peer, servers, Load{InFlight: 64, Bytes: 100, Seconds: warmUpSeconds})
+	return err
+}
+
+func answer(what interface{}) {
+	line, err := json.Marshal(what)
+	if err != nil {
+		panic(err)
+	}
+	os.Stdout.Write(append(line, '\n'))
+}

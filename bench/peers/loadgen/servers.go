@@ -1,0 +1,180 @@
+// The servers of a peer, as processes.
+
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"math/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Count of servers in a group.
+const Count = 3
+
+// startLimit is how long a group may take until it takes writes.
+const startLimit = 60 * time.Second
+
+// Servers are those that were started; all of them are in the figure for processor time.
+type Servers struct {
+	directory string
+
+	mutex   sync.Mutex
+	running []*exec.Cmd
+	ended   error
+}
+
+// Directory makes one for the files of one server.
+func (s *Servers) Directory(name string) (string, error) {
+	directory := filepath.Join(s.directory, name)
+	return directory, os.MkdirAll(directory, 0o755)
+}
+
+// Run starts a server. What it prints goes to a file, whose end is shown if the server ends by itself.
+func (s *Servers) Run(name, program string, arguments ...string) error {
+	log := filepath.Join(s.directory, name+".log")
+	output, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	command := exec.Command(program, arguments...)
+	command.Dir = s.directory
+	command.Stdout = output
+	command.Stderr = output
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.ended != nil {
+		return s.ended
+	}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	s.running = append(s.running, command)
+	go func() {
+		err := command.Wait()
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if s.ended == nil {
+			s.ended = fmt.Errorf("server %s has ended (%v): %s", name, err, tail(log))
+		}
+	}()
+	return nil
+}
+
+// Err tells that a server has ended, and which.
+func (s *Servers) Err() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.ended
+}
+
+// Until tries again and again until there is no error any more; it fails with the last one.
+func (s *Servers) Until(what string, try func() error) error {
+	end := time.Now().Add(startLimit)
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if ended := s.Err(); ended != nil {
+			return ended
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("not %s after %v: %w", what, startLimit, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// Kill ends all servers, and returns when they have ended. None can be started any more.
+func (s *Servers) Kill() {
+	s.mutex.Lock()
+	if s.ended == nil {
+		s.ended = errors.New("the servers are ended")
+	}
+	running := s.running
+	s.mutex.Unlock()
+	for _, command := range running {
+		command.Process.Kill()
+	}
+	for _, command := range running {
+		// There is nobody to signal once the goroutine that waits for it has heard of its end.
+		for command.Process.Signal(syscall.Signal(0)) == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// cpu is the processor time that the servers and this process have used so far.
+func (s *Servers) cpu() (time.Duration, error) {
+	total, err := cpuOf(os.Getpid())
+	if err != nil {
+		return 0, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, command := range s.running {
+		used, err := cpuOf(command.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		total += used
+	}
+	return total, nil
+}
+
+// cpuOf asks the kernel's clock of that process, which counts all its threads, ended ones too, in nanoseconds; what
+// /proc shows has a grain of 10 ms. The number of the clock is made as clock_getcpuclockid(3) does.
+func cpuOf(process int) (time.Duration, error) {
+	const scheduled = 2
+	clock := int32(^process)<<3 | scheduled
+	var used syscall.Timespec
+	_, _, failed := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&used)), 0)
+	if failed != 0 {
+		return 0, fmt.Errorf("no processor time of process %d: %w", process, failed)
+	}
+	return time.Duration(used.Nano()), nil
+}
+
+// FreePorts gives ports on loopback that nobody listens on. They are below those that the kernel gives to outgoing
+// connections, so that none of them is taken by one before a server listens there.
+func FreePorts(count int) ([]int, error) {
+	const lowest, highest, tries = 12000, 32000, 1000
+	random := rand.New(rand.NewSource(time.Now().UnixNano()))
+	var ports []int
+	for try := 0; try < tries && len(ports) < count; try++ {
+		port := lowest + random.Intn(highest-lowest)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		// Kept until all are found, so that no port is found twice.
+		defer listener.Close()
+		ports = append(ports, port)
+	}
+	if len(ports) < count {
+		return nil, fmt.Errorf("only %d of %d ports are free", len(ports), count)
+	}
+	return ports, nil
+}
+
+func tail(file string) string {
+	const most = 2000
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	if len(text) > most {
+		text = text[len(text)-most:]
+	}
+	return string(text)
+}

@@ -1,0 +1,142 @@
+// The load generator for Redis: a primary and two replicas, driven through the Go client redigo.
+//
+// Its best shape: up to 8 connections, each of which sends its share of SETs and one WAIT 1 in one go and then reads all
+// answers; the time of each SET is that of its batch. WAIT 1 says that one of two replicas has the writes in memory, so
+// that two of three servers have them; with an append-only file the primary has flushed them too ("disk"), the replica
+// may not have. That is replication without consensus: nobody is elected, and acknowledged writes can be lost.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"mako/loadgen"
+)
+
+const (
+	connections = 8
+	// Keys that are written again and again.
+	keyCount = 10_000
+	// Of the servers that must have a write beside the primary, and how long they may take.
+	replicas    = 1
+	waitLimitMs = 20_000
+	dialLimit   = 10 * time.Second
+	// Longer than a measurement may stall: then the loop says so.
+	readLimit = 30 * time.Second
+)
+
+// Of the primary.
+var address string
+
+func main() { loadgen.Serve(loadgen.Peer{Start: start, Connect: connect}) }
+
+func start(servers *loadgen.Servers, setup string) error {
+	ports, err := loadgen.FreePorts(loadgen.Count)
+	if err != nil {
+		return err
+	}
+	address = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	for i, port := range ports {
+		name := fmt.Sprintf("n%d", i)
+		directory, err := servers.Directory(name)
+		if err != nil {
+			return err
+		}
+		arguments := []string{
+			"--bind", "127.0.0.1",
+			"--port", fmt.Sprint(port),
+			"--dir", directory,
+			"--save", "",
+			"--repl-diskless-sync-delay", "0",
+			"--repl-backlog-size", "64mb",
+			// A replica that is behind for a moment on a busy machine is not cut off and copied anew.
+			"--client-output-buffer-limit", "replica 1gb 1gb 60",
+		}
+		if setup == "disk" {
+			// Writing the file anew in the background would be in some measurements and not in others.
+			arguments = append(arguments,
+				"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+		} else {
+			arguments = append(arguments, "--appendonly", "no")
+		}
+		if i > 0 {
+			arguments = append(arguments, "--replicaof", fmt.Sprintf("127.0.0.1 %d", ports[0]))
+		}
+		if err := servers.Run(name, "redis-server", arguments...); err != nil {
+			return err
+		}
+	}
+	return servers.Until("a primary with its replicas", func() error {
+		connection, err := dial()
+		if err != nil {
+			return err
+		}
+		defer connection.Close()
+		if _, err := connection.Do("SET", "ready", ""); err != nil {
+			return err
+		}
+		reached, err := redis.Int(connection.Do("WAIT", loadgen.Count-1, 1000))
+		if err == nil && reached < loadgen.Count-1 {
+			err = fmt.Errorf("%d replicas", reached)
+		}
+		return err
+	})
+}
+
+func connect(load loadgen.Load) (*loadgen.Clients, error) {
+	var opened []redis.Conn
+	all := &loadgen.Clients{Close: func() {
+		for _, connection := range opened {
+			connection.Close()
+		}
+	}}
+	count := loadgen.Min(load.InFlight, connections)
+	keys := loadgen.Keys("key", keyCount)
+	value := loadgen.Value(load.Bytes)
+	for i := 0; i < count; i++ {
+		connection, err := dial()
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		opened = append(opened, connection)
+		share, next := loadgen.Share(load.InFlight, count, i), i*keyCount/count
+		all.Ask = append(all.Ask, func() (int, error) {
+			for j := 0; j < share; j++ {
+				next++
+				if err := connection.Send("SET", keys[next%keyCount], value); err != nil {
+					return 0, err
+				}
+			}
+			return share, waited(connection, share)
+		})
+	}
+	return all, nil
+}
+
+// waited sends what is buffered and a WAIT, and looks at all the answers.
+func waited(connection redis.Conn, sets int) error {
+	if err := connection.Send("WAIT", replicas, waitLimitMs); err != nil {
+		return err
+	}
+	if err := connection.Flush(); err != nil {
+		return err
+	}
+	for i := 0; i < sets; i++ {
+		if _, err := connection.Receive(); err != nil {
+			return err
+		}
+	}
+	reached, err := redis.Int(connection.Receive())
+	if err == nil && reached < replicas {
+		err = errors.New("WAIT has reached no replica")
+	}
+	return err
+}
+
+func dial() (redis.Conn, error) {
+	return redis.Dial("tcp", address, redis.DialConnectTimeout(dialLimit), redis.DialReadTimeout(readLimit))
+}
