@@ -1,0 +1,64 @@
+package main
+
+import (
+	"time"
+
+	"mako-bench/driver"
+)
+
+// loop is the clients of one measurement: so many of them, each of which asks again as soon as it is answered. They run
+// in the turns of the leader, as callbacks: nothing is woken for an answer.
+type loop struct {
+	node    *node
+	meter   *driver.Meter
+	payload []byte
+	running bool
+	waiting int
+	ended   chan struct{}
+}
+
+type client struct {
+	loop     *loop
+	asked    time.Duration
+	answered func()
+}
+
+func (n *node) start(load driver.Load, meter *driver.Meter) (func(), error) {
+	l := &loop{
+		node:    n,
+		meter:   meter,
+		payload: make([]byte, load.Bytes),
+		running: true,
+		waiting: load.InFlight,
+		ended:   make(chan struct{}),
+	}
+	n.call(func() {
+		for i := 0; i < load.InFlight; i++ {
+			c := &client{loop: l}
+			c.answered = c.answer
+			c.ask()
+		}
+	})
+	return func() {
+		n.call(func() { l.running = false })
+		<-l.ended
+	}, nil
+}
+
+func (c *client) ask() {
+	c.asked = driver.Now()
+	c.loop.node.propose(c.loop.payload, c.answered)
+}
+
+func (c *client) answer() {
+	l := c.loop
+	l.meter.Done(driver.Now() - c.asked)
+	if l.running {
+		c.ask()
+		return
+	}
+	l.waiting--
+	if l.waiting == 0 {
+		close(l.ended)
+	}
+}
