@@ -3,14 +3,14 @@ package main
 import (
 	"time"
 
-	"mako-bench/driver"
+	"mako-bench/library"
 )
 
 // loop is the clients of one measurement: so many of them, each of which asks again as soon as it is answered. They run
 // in the turns of the leader, as callbacks: nothing is woken for an answer.
 type loop struct {
 	node    *node
-	meter   *driver.Meter
+	meter   *library.Meter
 	payload []byte
 	running bool
 	waiting int
@@ -23,7 +23,7 @@ type client struct {
 	answered func()
 }
 
-func (n *node) start(load driver.Load, meter *driver.Meter) (func(), error) {
+func (n *node) start(load library.Load, meter *library.Meter) func() {
 	l := &loop{
 		node:    n,
 		meter:   meter,
@@ -42,17 +42,17 @@ func (n *node) start(load driver.Load, meter *driver.Meter) (func(), error) {
 	return func() {
 		n.call(func() { l.running = false })
 		<-l.ended
-	}, nil
+	}
 }
 
 func (c *client) ask() {
-	c.asked = driver.Now()
+	c.asked = library.Now()
 	c.loop.node.propose(c.loop.payload, c.answered)
 }
 
 func (c *client) answer() {
 	l := c.loop
-	l.meter.Done(driver.Now() - c.asked)
+	l.meter.Done(library.Now() - c.asked)
 	if l.running {
 		c.ask()
 		return

@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/etcd/wal/walpb"
 	"go.uber.org/zap"
 
-	"mako-bench/driver"
+	"mako-bench/library"
 )
 
 // Segments of the log that are kept, as etcd keeps them.
@@ -33,13 +33,13 @@ func openDisk(directory string) (*disk, error) {
 		return nil, err
 	}
 	purged := fileutil.PurgeFile(zap.NewNop(), path, "wal", keptSegments, purgeInterval, nil)
-	go func() { driver.Fatal(<-purged) }()
+	go func() { library.Fatal(<-purged) }()
 	return &disk{log: log}, nil
 }
 
 // release lets go of the segments in which nothing lies behind an index: they will be removed.
 func (d *disk) release(index uint64) {
 	if err := d.log.ReleaseLockTo(index); err != nil {
-		driver.Fatal(err)
+		library.Fatal(err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"go.etcd.io/etcd/raft/raftpb"
 
-	"mako-bench/driver"
+	"mako-bench/library"
 )
 
 const (
@@ -42,7 +42,7 @@ func connect(n *node, addresses []string) error {
 }
 
 func dial(address string) (net.Conn, error) {
-	end := time.Now().Add(startLimit)
+	end := time.Now().Add(library.StartLimit)
 	for {
 		connection, err := net.Dial("tcp", address)
 		if err == nil || time.Now().After(end) {
@@ -56,11 +56,13 @@ func accept(n *node, listener net.Listener) {
 	for {
 		connection, err := listener.Accept()
 		if err != nil {
-			driver.Fatal(err)
+			library.Fatal(err)
 		}
 		go func() {
-			// A connection that has ended means that its node has ended: the measurement is over too.
-			driver.Fatal(fmt.Errorf("node %d: %w", n.id, receive(n, connection)))
+			err := receive(n, connection)
+			if n.leads || err != io.EOF {
+				library.Fatal(fmt.Errorf("node %d has lost a connection: %w", n.id, err))
+			}
 		}()
 	}
 }
@@ -108,9 +110,6 @@ func receive(n *node, connection net.Conn) error {
 	for {
 		count, err := connection.Read(buffer[filled:])
 		if err != nil {
-			if err == io.EOF {
-				return io.ErrUnexpectedEOF
-			}
 			return err
 		}
 		filled += count

@@ -16,64 +16,63 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.etcd.io/etcd/raft/raftpb"
 
-	"mako-bench/driver"
+	"mako-bench/library"
 )
 
-const (
-	nodes = 3
-	// garbagePercent was the fastest of 100, 200, 400, 800 and 1600.
-	garbagePercent = 400
-	startLimit     = 20 * time.Second
-)
+// inlineLimit is up to how many operations in flight one goroutine for all three nodes of one process is faster than one
+// for each: below it there is nothing that could be done at the same time.
+const inlineLimit = 8
 
 func main() {
-	options := driver.ParseOptions()
-	debug.SetGCPercent(garbagePercent)
-	if options.Setup == "one-process" {
-		driver.Serve(oneProcess())
-		return
-	}
-	node, err := newNode(uint64(options.Node))
+	library.Serve(library.Library{
+		// The fastest of 100, 200, 400, 800 and 1600.
+		GarbagePercent: 400,
+		Follow: func(options library.Node) error {
+			_, err := open(options)
+			return err
+		},
+		Lead: func(options library.Node) (library.Start, error) {
+			node, err := open(options)
+			if err != nil {
+				return nil, err
+			}
+			return node.start, node.lead()
+		},
+		OneProcess: oneProcess,
+	})
+}
+
+// open starts a node that is a process of its own, and connects it.
+func open(options library.Node) (*node, error) {
+	node, err := newNode(options.ID)
 	if err != nil {
-		driver.Fatal(err)
+		return nil, err
 	}
-	if options.Setup == "disk" {
+	if options.Disk {
 		if node.disk, err = openDisk(options.Directory); err != nil {
-			driver.Fatal(err)
+			return nil, err
 		}
 	}
 	node.inline = true
 	if err := connect(node, options.Addresses); err != nil {
-		driver.Fatal(err)
+		return nil, err
 	}
 	go node.run()
 	go node.tick()
-	if node.id != leaderID {
-		driver.Serve(nil)
-		return
-	}
-	if err := node.lead(); err != nil {
-		driver.Fatal(err)
-	}
-	driver.Serve(node.start)
+	return node, nil
 }
 
-// inlineLimit is up to how many operations in flight one goroutine for all three nodes is faster than one for each:
-// below it there is nothing that could be done at the same time.
-const inlineLimit = 8
-
 // oneProcess has three nodes hand messages to one another.
-func oneProcess() driver.Start {
-	all := make([]*node, nodes)
+func oneProcess() (library.Start, error) {
+	all := make([]*node, library.Count)
 	for i := range all {
-		node, err := newNode(uint64(i + 1))
+		node, err := newNode(i + 1)
 		if err != nil {
-			driver.Fatal(err)
+			return nil, err
 		}
 		all[i] = node
 	}
@@ -83,21 +82,20 @@ func oneProcess() driver.Start {
 				from.outlets[to.id] = &localOutlet{to: to}
 			}
 		}
-		go from.run()
-		go from.tick()
 	}
-	leader := all[leaderID-1]
-	if err := leader.lead(); err != nil {
-		driver.Fatal(err)
+	for _, node := range all {
+		go node.run()
+		go node.tick()
 	}
-	return func(load driver.Load, meter *driver.Meter) (func(), error) {
+	leader := all[library.Leader-1]
+	return func(load library.Load, meter *library.Meter) func() {
 		for _, node := range all {
 			node.mutex.Lock()
 			node.inline = load.InFlight <= inlineLimit
 			node.mutex.Unlock()
 		}
 		return leader.start(load, meter)
-	}
+	}, leader.lead()
 }
 
 // localOutlet hands messages to a node of the same process.
@@ -131,7 +129,7 @@ func (n *node) lead() error {
 	select {
 	case <-leading:
 		return nil
-	case <-time.After(startLimit):
-		return fmt.Errorf("no leader in %v", startLimit)
+	case <-time.After(library.StartLimit):
+		return fmt.Errorf("no leader in %v", library.StartLimit)
 	}
 }

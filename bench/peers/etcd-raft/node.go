@@ -12,11 +12,10 @@ import (
 	"go.etcd.io/etcd/raft/raftpb"
 	"go.etcd.io/etcd/raft/tracker"
 
-	"mako-bench/driver"
+	"mako-bench/library"
 )
 
 const (
-	leaderID = 1
 	tickTime = 100 * time.Millisecond
 	// An election takes this many ticks, as etcd has it by default.
 	electionTicks = 10
@@ -40,7 +39,7 @@ type node struct {
 	raw     *raft.RawNode
 	storage *raft.MemoryStorage
 	disk    *disk // nil when nothing is flushed
-	outlets [nodes + 1]outlet
+	outlets [library.Count + 1]outlet
 
 	leads  bool
 	onLead func()
@@ -63,7 +62,7 @@ type node struct {
 	calls    []func()
 }
 
-func newNode(id uint64) (*node, error) {
+func newNode(id int) (*node, error) {
 	storage := raft.NewMemoryStorage()
 	voters := []uint64{1, 2, 3}
 	// All begin with the same snapshot, of nothing but who votes.
@@ -72,7 +71,7 @@ func newNode(id uint64) (*node, error) {
 		return nil, err
 	}
 	raw, err := raft.NewRawNode(&raft.Config{
-		ID:              id,
+		ID:              uint64(id),
 		ElectionTick:    electionTicks,
 		HeartbeatTick:   1,
 		Storage:         storage,
@@ -89,7 +88,7 @@ func newNode(id uint64) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{id: id, raw: raw, storage: storage, first: 1, wake: make(chan struct{}, 1)}, nil
+	return &node{id: uint64(id), raw: raw, storage: storage, first: 1, wake: make(chan struct{}, 1)}, nil
 }
 
 // enter hands over messages that have arrived, which stay the caller's.
@@ -315,4 +314,4 @@ func (n *node) tick() {
 	}
 }
 
-func (n *node) fail(err error) { driver.Fatal(fmt.Errorf("node %d: %w", n.id, err)) }
+func (n *node) fail(err error) { library.Fatal(fmt.Errorf("node %d: %w", n.id, err)) }

@@ -1,6 +1,4 @@
-// Package driver is what the drivers of Go libraries share: the lines they speak with the benchmark, the clock and
-// processor time of a measurement, and the histogram of its latencies.
-package driver
+package library
 
 import (
 	"math/bits"

@@ -1,14 +1,13 @@
-package driver
+package library
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 )
 
-// StallLimit is how long nothing may move before a measurement fails.
-const StallLimit = 20 * time.Second
+// stallLimit is how long nothing may move before a measurement fails.
+const stallLimit = 20 * time.Second
 
 var epoch = time.Now()
 
@@ -21,8 +20,6 @@ type Load struct {
 	Bytes         int     `json:"bytes"`
 	Seconds       float64 `json:"seconds"`
 	WarmUpSeconds float64 `json:"warmUpSeconds"`
-	// Processes are the other nodes', whose processor time counts too.
-	Processes []int `json:"processes"`
 }
 
 // Result is what a measurement has found.
@@ -30,8 +27,10 @@ type Result struct {
 	Operations uint64  `json:"operations"`
 	WallMs     float64 `json:"wallMs"`
 	CPUUs      float64 `json:"cpuUs"`
-	P50Us      float64 `json:"p50Us"`
-	P99Us      float64 `json:"p99Us"`
+	// Of that, what this process has used.
+	LeaderCPUUs float64 `json:"leaderCpuUs"`
+	P50Us       float64 `json:"p50Us"`
+	P99Us       float64 `json:"p99Us"`
 }
 
 // Meter is told by the clients what they have finished.
@@ -66,8 +65,8 @@ func (m *Meter) wait(duration time.Duration, least uint64) error {
 		if done := m.done(); done != seen {
 			seen, moved = done, now
 		}
-		if now.Sub(moved) > StallLimit {
-			return fmt.Errorf("nothing has moved for %v", StallLimit)
+		if now.Sub(moved) > stallLimit {
+			return fmt.Errorf("nothing has moved for %v", stallLimit)
 		}
 		left := end.Sub(now)
 		if left <= 0 && seen > least {
@@ -86,51 +85,40 @@ func (m *Meter) wait(duration time.Duration, least uint64) error {
 	}
 }
 
-// Start lets clients loose on the leader, `InFlight` operations at any time, and returns what calls them back.
-type Start func(load Load, meter *Meter) (stop func(), err error)
-
-// Measure runs clients, first to warm up and then measured. They are called back in any case, and every operation
-// has an outcome before the answer, so that nothing of it runs in the next measurement.
-func Measure(load Load, start Start) (result Result, err error) {
-	if load.InFlight < 1 || load.Bytes < 1 {
-		return result, errors.New("a load has at least one operation in flight and one byte")
+// measure runs clients, first to warm up and then measured. When it returns a result, they have all been answered, so
+// that nothing of it runs in the next measurement.
+func measure(load Load, start Start, others []int) (result Result, err error) {
+	if load.InFlight < 1 || load.Bytes < 1 || load.Seconds <= 0 || load.WarmUpSeconds < 0 {
+		return result, fmt.Errorf("no load to be measured: %+v", load)
 	}
 	meter := &Meter{failed: make(chan error, 1)}
-	stop, err := start(load, meter)
-	if err != nil {
+	stop := start(load, meter)
+	if result, err = meter.measure(load, others); err != nil {
 		return result, err
 	}
-	result, err = meter.measure(load)
-	ended := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
 		stop()
-		close(ended)
+		close(stopped)
 	}()
 	select {
-	case <-ended:
-	case <-time.After(StallLimit):
-		if err == nil {
-			err = fmt.Errorf("operations had no outcome for %v", StallLimit)
-		}
+	case <-stopped:
+		return result, nil
+	case err := <-meter.failed:
+		return result, err
+	case <-time.After(stallLimit):
+		return result, fmt.Errorf("the last operations were not answered for %v", stallLimit)
 	}
-	select {
-	case late := <-meter.failed:
-		if err == nil {
-			err = late
-		}
-	default:
-	}
-	return result, err
 }
 
-func (m *Meter) measure(load Load) (result Result, err error) {
+func (m *Meter) measure(load Load, others []int) (result Result, err error) {
 	seconds := func(value float64) time.Duration { return time.Duration(value * float64(time.Second)) }
 	if err = m.wait(seconds(load.WarmUpSeconds), 0); err != nil {
 		return result, err
 	}
 	m.latencies.Reset()
 	operations, began := m.done(), time.Now()
-	processor, err := processorTime(load.Processes)
+	processor, err := processorTimeNow(others)
 	if err != nil {
 		return result, err
 	}
@@ -139,12 +127,15 @@ func (m *Meter) measure(load Load) (result Result, err error) {
 	}
 	result.WallMs = float64(time.Since(began).Nanoseconds()) / 1e6
 	result.Operations = m.done() - operations
-	processorAfter, err := processorTime(load.Processes)
+	processorAfter, err := processorTimeNow(others)
 	if err != nil {
 		return result, err
 	}
-	result.CPUUs = float64((processorAfter - processor).Nanoseconds()) / 1e3
+	result.CPUUs = microseconds(processorAfter.all - processor.all)
+	result.LeaderCPUUs = microseconds(processorAfter.leading - processor.leading)
 	quantiles := m.latencies.Quantiles(0.5, 0.99)
 	result.P50Us, result.P99Us = quantiles[0], quantiles[1]
 	return result, nil
 }
+
+func microseconds(duration time.Duration) float64 { return float64(duration.Nanoseconds()) / 1e3 }
