@@ -38,6 +38,7 @@ export interface CoreWrite {
 
 export interface CoreMessage<Message> {
   readonly to: NodeId
+  /** Is never changed afterwards. One that goes to several nodes may be the same object, which is encoded once. */
   readonly message: Message
   /** The number of the write that this message promises; 0 when it promises nothing and may leave at once. */
   readonly after: number

@@ -78,7 +78,8 @@ export interface LogStore {
   /**
    * Writes all of these, in order, and resolves when all are durable. The engine has one append in flight at a time.
    * After a rejection nothing may be assumed about any of them, and the store refuses every later append: a failed
-   * flush is never tried again, because the system may have dropped the pages.
+   * flush is never tried again, because the system may have dropped the pages. A store may keep the blocks that it is given,
+   * because nobody changes one that was made; the bytes of a hard state are the caller's again.
    * @throws MakoError `LOG_IO`
    */
   append(writes: readonly LogWrite[]): Promise<void>

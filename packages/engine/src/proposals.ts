@@ -30,10 +30,10 @@ class Run implements BlockSpan {
   /** What callbacks returned, kept only once one returned something. */
   values: unknown[] | undefined
   /**
-   * Those who asked for an outcome before it was known, by the number of entries that must be applied for it: no two
-   * wait for the same, because entries that were accepted apart end apart.
+   * Those who asked for an outcome before it was known, each in the place of its last entry: no two wait in the same,
+   * because entries that were accepted apart end apart.
    */
-  waiters: Map<number, () => void> | undefined
+  waiters: (AcceptedEntries | undefined)[] | undefined
 
   constructor(partition: number, index: number, term: number) {
     this.partition = partition
@@ -50,6 +50,7 @@ class AcceptedEntries implements Accepted {
   readonly #offset: number
   readonly #batch: boolean
   #outcome: Promise<Outcome> | undefined
+  #resolve: ((outcome: Outcome) => void) | undefined
 
   constructor(run: Run, offset: number, count: number, batch: boolean) {
     this.#run = run
@@ -75,9 +76,17 @@ class AcceptedEntries implements Accepted {
       const run = this.#run
       const end = this.#offset + this.count
       if (run.settlement.status !== 'PENDING' || run.applied >= end) resolve(this.#read())
-      else (run.waiters ??= new Map<number, () => void>()).set(end, () => resolve(this.#read()))
+      else {
+        this.#resolve = resolve
+        ;(run.waiters ??= [])[end - 1] = this
+      }
     })
     return this.#outcome
+  }
+
+  /** The outcome is known: tells whoever waits for it. */
+  settle(): void {
+    this.#resolve?.(this.#read())
   }
 
   #read(): Outcome {
@@ -167,10 +176,11 @@ export class Proposals {
       this.#settle(run, { status: 'APPLIED' })
       return
     }
-    const settle = run.waiters?.get(run.applied)
-    if (settle === undefined) return
-    run.waiters!.delete(run.applied)
-    settle()
+    const { waiters } = run
+    const waiter = waiters?.[offset]
+    if (waiter === undefined) return
+    waiters![offset] = undefined
+    waiter.settle()
   }
 
   /** This process will not learn what becomes of the rest. */
@@ -195,6 +205,6 @@ export class Proposals {
     }
     const { waiters } = run
     run.waiters = undefined
-    if (waiters !== undefined) for (const settle of waiters.values()) settle()
+    if (waiters !== undefined) for (const waiter of waiters) waiter?.settle()
   }
 }

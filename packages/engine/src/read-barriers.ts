@@ -72,8 +72,6 @@ const MAX_ASKERS = 4096
 /** Ids of one life: they begin at a random multiple of this, below 2^52, and so are exact in a double. */
 const IDS_OF_A_LIFE = 2 ** 20
 
-const NOTHING: BarrierActions = { isNewRound: false, questions: [], replies: [], answers: [] }
-
 export class ReadBarriers {
   readonly #options: ReadBarriersOptions
   /** Requests and questions that came since the last turn. */
@@ -127,12 +125,12 @@ export class ReadBarriers {
     return { request: question.request, index }
   }
 
-  /** Once a turn, when the output is taken. */
-  turn(view: BarrierView): BarrierActions {
+  /** Once a turn, when the output is taken; undefined when there is nothing to do, as nearly always. */
+  turn(view: BarrierView): BarrierActions | undefined {
     const { term, leader, isLeading, index } = view
     const isChanged = term !== this.#term || leader !== this.#leader || isLeading !== this.#isLeading
     const isIdle = this.#requests.length + this.#askers.length + this.#rounds.length + this.#questions.size === 0
-    if (isIdle && !isChanged) return NOTHING
+    if (isIdle && !isChanged) return undefined
     const actions = {
       isNewRound: false,
       questions: [] as number[],

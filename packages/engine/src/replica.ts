@@ -327,8 +327,11 @@ export class Replica<Message> implements WriteOwner {
         writer.write(this, number, { type: 'block', partition, block, truncate })
       } else writer.write(this, number, { type: 'state', partition, state: write.state })
     }
+    let encoded: { readonly message: Message; readonly bytes: Uint8Array } | undefined
     for (const { to, message, after } of output.messages) {
-      const bytes = protocol.encode(message)
+      // A core that has the same to say to several nodes says it with one message.
+      if (encoded?.message !== message) encoded = { message, bytes: protocol.encode(message) }
+      const { bytes } = encoded
       if (after <= this.#durableSeen) transport.send(to, partition, bytes)
       else this.#held.hold(to, bytes, after)
     }

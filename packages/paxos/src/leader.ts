@@ -9,7 +9,7 @@ import { type Block, encodeBlock, lastIndexOf, MakoError, type NodeId, restamp }
 import { nextBlocks } from './catch-up.ts'
 import { careForLearners, newCare } from './learner.ts'
 import { type Chosen, fill } from './merge.ts'
-import type { Accepted } from './messages.ts'
+import type { Accept, Accepted } from './messages.ts'
 import type { LeaderState, PaxosNode } from './node.ts'
 import { Progress } from './progress.ts'
 
@@ -143,16 +143,26 @@ export function onFollowerDied(leader: LeaderState, peer: NodeId): void {
  */
 export function replicate(node: PaxosNode, leader: LeaderState): void {
   const { ballot, commit } = node
+  let message: Accept | undefined
   for (const peer of leader.progress.values()) {
     while (peer.next <= leader.lastIndex) {
       // What was chosen in an earlier ballot is what this one proposes there.
       const blocks = nextBlocks(node, peer, leader.lastIndex).map((block) => restamp(block, ballot))
       if (blocks.length === 0) break
-      node.send(peer.id, { type: 'accept', ballot, commit, blocks }, 0)
+      // Followers that are equally far get the very same message, which is encoded once.
+      if (message === undefined || !areSame(message.blocks, blocks)) {
+        message = { type: 'accept', ballot, commit, blocks }
+      }
+      node.send(peer.id, message, 0)
       peer.sent(blocks, node.now)
       peer.commitSent = commit
     }
   }
+}
+
+/** Both are runs of one log: they are the same when their ends are. */
+function areSame(a: readonly Block[], b: readonly Block[]): boolean {
+  return a.length === b.length && a[0] === b[0] && a.at(-1) === b.at(-1)
 }
 
 /** A new round of heartbeats, because readers wait for it. */

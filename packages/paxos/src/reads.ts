@@ -14,6 +14,7 @@ import type { PaxosNode } from './node.ts'
 export function serveReaders(node: PaxosNode): void {
   const { state, barriers } = node
   const actions = barriers.turn(viewOf(node))
+  if (actions === undefined) return
   if (actions.isNewRound && state.role === 'leader') startRound(node, state)
   const { ballot, leader } = node
   for (const id of actions.questions) node.send(leader!, { type: 'barrier-request', ballot, id }, node.stateWrite())

@@ -5,7 +5,7 @@
 // promise nothing about its disk and leave at once.
 
 import { type Block, lastIndexOf, MakoError, type NodeId, encodeBlock } from '@mako/engine'
-import type { AppendReply } from './messages.ts'
+import type { Append, AppendReply } from './messages.ts'
 import type { LeaderState, RaftNode } from './node.ts'
 import { Progress } from './progress.ts'
 
@@ -139,17 +139,27 @@ export function onRead(node: RaftNode, leader: LeaderState, request: number, blo
  * message for each follower.
  */
 export function replicate(node: RaftNode, leader: LeaderState): void {
+  let message: Append | undefined
   for (const peer of leader.progress.values()) {
     while (peer.state === 'replicate' && peer.next <= node.log.lastIndex) {
       const blocks = nextBlocks(node, peer)
       if (blocks.length === 0) break
-      const previousIndex = blocks[0]!.index - 1
-      const previous = { index: previousIndex, term: node.log.termAt(previousIndex)! }
-      node.send(peer.id, { type: 'append', term: node.term, previous, commit: node.commit, blocks }, 0)
+      // Followers that are equally far get the very same message, which is encoded once.
+      if (message === undefined || !areSame(message.blocks, blocks)) {
+        const previousIndex = blocks[0]!.index - 1
+        const previous = { index: previousIndex, term: node.log.termAt(previousIndex)! }
+        message = { type: 'append', term: node.term, previous, commit: node.commit, blocks }
+      }
+      node.send(peer.id, message, 0)
       peer.sent(blocks, node.now)
       peer.commitSent = node.commit
     }
   }
+}
+
+/** Both are runs of one log: they are the same when their ends are. */
+function areSame(a: readonly Block[], b: readonly Block[]): boolean {
+  return a.length === b.length && a[0] === b[0] && a.at(-1) === b.at(-1)
 }
 
 /** A new round of heartbeats, because readers wait for it (thesis 6.4). */

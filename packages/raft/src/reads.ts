@@ -12,6 +12,7 @@ import type { RaftNode } from './node.ts'
 export function serveReaders(node: RaftNode): void {
   const { state, barriers } = node
   const actions = barriers.turn(viewOf(node))
+  if (actions === undefined) return
   if (actions.isNewRound && state.role === 'leader') startRound(node, state)
   const { term, leader } = node
   for (const id of actions.questions) node.send(leader!, { type: 'barrier-request', term, id }, node.stateWrite())

@@ -115,7 +115,7 @@ class MemoryLog implements LogStore {
     this.#closed = true
   }
 
-  /** Copies what it keeps: the bytes may be a view into a much larger buffer. */
+  /** Keeps blocks as they are: nobody changes one that was made, and most of the memory behind one is its own. */
   #put(write: LogWrite): void {
     const kept = this.#disk.partition(write.partition)
     if (write.type === 'state') {
@@ -123,10 +123,9 @@ class MemoryLog implements LogStore {
       this.#bytes += write.state.length
       return
     }
-    const { index, count, term } = write.block
-    const bytes = write.block.bytes.slice()
-    kept.blocks.put({ index, count, term, bytes }, write.truncate)
-    this.#bytes += bytes.length
+    const { block, truncate } = write
+    kept.blocks.put(block, truncate)
+    this.#bytes += block.bytes.length
   }
 
   #checkUsable(): void {
