@@ -16,7 +16,7 @@ import (
 	"go.etcd.io/etcd/clientv3"
 	"go.uber.org/zap"
 
-	"mako/loadgen"
+	"mako-bench/loadgen"
 )
 
 const (
@@ -89,13 +89,13 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 		return nil, err
 	}
 	var clients []*clientv3.Client
-	all := &loadgen.Clients{Close: func() {
+	all := &loadgen.Clients{Leader: leader, Close: func() {
 		for _, client := range clients {
 			client.Close()
 		}
 	}}
 	for i := 0; i < loadgen.Min(load.InFlight, connections); i++ {
-		client, err := dial(leader)
+		client, err := dial(urls[leader])
 		if err != nil {
 			all.Close()
 			return nil, err
@@ -122,22 +122,22 @@ func dial(url string) (*clientv3.Client, error) {
 	return clientv3.New(clientv3.Config{Endpoints: []string{url}, DialTimeout: dialLimit, LogConfig: &quiet})
 }
 
-func findLeader() (string, error) {
-	for _, url := range urls {
+func findLeader() (int, error) {
+	for i, url := range urls {
 		client, err := dial(url)
 		if err != nil {
-			return "", err
+			return 0, err
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
 		status, err := client.Status(ctx, url)
 		cancel()
 		client.Close()
 		if err != nil {
-			return "", err
+			return 0, err
 		}
 		if status.Leader == status.Header.MemberId {
-			return url, nil
+			return i, nil
 		}
 	}
-	return "", errors.New("no server leads")
+	return 0, errors.New("no server leads")
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mako/loadgen"
+	"mako-bench/loadgen"
 )
 
 const (
@@ -99,7 +99,7 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 		return nil, err
 	}
 	var opened []*nats.Conn
-	all := &loadgen.Clients{Close: func() {
+	all := &loadgen.Clients{Leader: leader, Close: func() {
 		for _, connection := range opened {
 			connection.Close()
 		}
@@ -107,7 +107,7 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	count := loadgen.Min(load.InFlight, connections)
 	value := loadgen.Value(load.Bytes)
 	for i := 0; i < count; i++ {
-		connection, err := dial(leader)
+		connection, err := dial(urls[leader])
 		if err != nil {
 			all.Close()
 			return nil, err
@@ -141,24 +141,24 @@ func dial(url string) (*nats.Conn, error) {
 	return nats.Connect(url, nats.NoReconnect(), nats.Timeout(dialLimit))
 }
 
-func findLeader() (string, error) {
+func findLeader() (int, error) {
 	connection, err := dial(urls[0])
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	defer connection.Close()
 	jetStream, err := connection.JetStream(nats.MaxWait(dialLimit))
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	info, err := jetStream.StreamInfo(stream)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	for i, url := range urls {
+	for i := range urls {
 		if info.Cluster != nil && info.Cluster.Leader == fmt.Sprintf("n%d", i) {
-			return url, nil
+			return i, nil
 		}
 	}
-	return "", fmt.Errorf("the stream %s has no leader", stream)
+	return 0, fmt.Errorf("the stream %s has no leader", stream)
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
-	"mako/loadgen"
+	"mako-bench/loadgen"
 )
 
 const (

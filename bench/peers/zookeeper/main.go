@@ -18,7 +18,7 @@ import (
 
 	"github.com/samuel/go-zookeeper/zk"
 
-	"mako/loadgen"
+	"mako-bench/loadgen"
 )
 
 const (
@@ -96,13 +96,13 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 		return nil, err
 	}
 	var opened []*zk.Conn
-	all := &loadgen.Clients{Close: func() {
+	all := &loadgen.Clients{Leader: leader, Close: func() {
 		for _, session := range opened {
 			session.Close()
 		}
 	}}
 	for i := 0; i < loadgen.Min(load.InFlight, sessions); i++ {
-		session, err := open(leader)
+		session, err := open(addresses[leader])
 		if err != nil {
 			all.Close()
 			return nil, err
@@ -148,7 +148,7 @@ func makeNodes() error {
 	if err != nil {
 		return err
 	}
-	session, err := open(leader)
+	session, err := open(addresses[leader])
 	if err != nil {
 		return err
 	}
@@ -183,13 +183,13 @@ func allServe() error {
 	return nil
 }
 
-func findLeader() (string, error) {
-	for _, address := range addresses {
+func findLeader() (int, error) {
+	for i, address := range addresses {
 		if is, err := mode(address); err == nil && is == "leader" {
-			return address, nil
+			return i, nil
 		}
 	}
-	return "", errors.New("no server leads")
+	return 0, errors.New("no server leads")
 }
 
 // mode asks a server what it is: "leader" or "follower". The client's own question does not understand the answer of

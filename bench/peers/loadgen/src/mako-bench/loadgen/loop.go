@@ -14,6 +14,8 @@ type Result struct {
 	Operations uint64  `json:"operations"`
 	WallMs     float64 `json:"wallMs"`
 	CPUUs      float64 `json:"cpuUs"`
+	// Of that, what the clients and the server that they talk to have used.
+	LeaderCPUUs float64 `json:"leaderCpuUs"`
 	// From asking to the answer; of a client that asks for many operations at once, to the answer of all of them.
 	P50Us float64 `json:"p50Us"`
 	P99Us float64 `json:"p99Us"`
@@ -72,7 +74,7 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	if err := l.watch(seconds(load.WarmUpSeconds), func() bool { return true }); err != nil {
 		return nil, err
 	}
-	cpuBefore, err := servers.cpu()
+	cpuBefore, err := servers.cpu(clients.Leader)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	}
 	l.phase.Store(ending)
 	wall := time.Since(begin)
-	cpuAfter, err := servers.cpu()
+	cpuAfter, err := servers.cpu(clients.Leader)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +95,12 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 		return nil, err
 	}
 	return &Result{
-		Operations: l.latencies.count(),
-		WallMs:     float64(wall.Nanoseconds()) / 1e6,
-		CPUUs:      float64((cpuAfter - cpuBefore).Nanoseconds()) / 1e3,
-		P50Us:      l.latencies.quantile(0.5) / 1e3,
-		P99Us:      l.latencies.quantile(0.99) / 1e3,
+		Operations:  l.latencies.count(),
+		WallMs:      float64(wall.Nanoseconds()) / 1e6,
+		CPUUs:       microseconds(cpuAfter.all - cpuBefore.all),
+		LeaderCPUUs: microseconds(cpuAfter.leading - cpuBefore.leading),
+		P50Us:       l.latencies.quantile(0.5) / 1e3,
+		P99Us:       l.latencies.quantile(0.99) / 1e3,
 	}, nil
 }
 
@@ -149,6 +152,8 @@ func (l *loop) watch(duration time.Duration, done func() bool) error {
 }
 
 func seconds(count float64) time.Duration { return time.Duration(count * float64(time.Second)) }
+
+func microseconds(duration time.Duration) float64 { return float64(duration.Nanoseconds()) / 1e3 }
 
 func isClosed(channel <-chan struct{}) bool {
 	select {

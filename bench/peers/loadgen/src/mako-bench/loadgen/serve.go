@@ -36,6 +36,8 @@ type Peer struct {
 
 // Clients are those of one measurement.
 type Clients struct {
+	// Leader is the server that they talk to, as a number from 0 in the order in which the servers were started.
+	Leader int
 	// Ask has one function for each goroutine that calls it again and again. Each call asks for one or more operations
 	// and returns how many they were when all of them have been answered with success.
 	Ask []func() (int, error)

@@ -114,22 +114,33 @@ func (s *Servers) Kill() {
 	}
 }
 
-// cpu is the processor time that the servers and this process have used so far.
-func (s *Servers) cpu() (time.Duration, error) {
-	total, err := cpuOf(os.Getpid())
+// cpu is the processor time that was used so far.
+type cpu struct {
+	// Of this process and of the server that leads.
+	leading time.Duration
+	// And of the others.
+	all time.Duration
+}
+
+func (s *Servers) cpu(leader int) (used cpu, err error) {
+	own, err := cpuOf(os.Getpid())
 	if err != nil {
-		return 0, err
+		return used, err
 	}
+	used = cpu{leading: own, all: own}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, command := range s.running {
-		used, err := cpuOf(command.Process.Pid)
+	for i, command := range s.running {
+		one, err := cpuOf(command.Process.Pid)
 		if err != nil {
-			return 0, err
+			return used, err
 		}
-		total += used
+		used.all += one
+		if i == leader {
+			used.leading += one
+		}
 	}
-	return total, nil
+	return used, nil
 }
 
 // cpuOf asks the kernel's clock of that process, which counts all its threads, ended ones too, in nanoseconds; what
