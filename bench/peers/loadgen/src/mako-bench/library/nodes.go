@@ -68,6 +68,7 @@ func spawn(node Node) (pid int, err error) {
 		return 0, err
 	}
 	command := exec.Command(program, string(argument))
+	command.Dir = node.Directory
 	if _, err := command.StdinPipe(); err != nil {
 		return 0, err
 	}
