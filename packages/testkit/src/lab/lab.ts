@@ -4,7 +4,7 @@
 // applied; so a case means the same for a protocol whose log has entries of its own and for one whose log has not. A
 // question that is answered wrongly throws, and so does a broken law of the book.
 
-import type { Entry, NodeId, Protocol } from '@mako/engine'
+import type { Core, Entry, NodeId, Protocol } from '@mako/engine'
 import type { ProtocolProbe } from '../laws/watch.ts'
 import { SimCluster } from '../world/cluster.ts'
 import { CALM_NETWORK } from '../world/network.ts'
@@ -89,10 +89,7 @@ export function createLab<Message>(options: LabOptions<Message>): Lab {
   const protocol = options.protocol(LAB_TUNING)
   const counted: Protocol<Message> = {
     ...protocol,
-    encode: (message) => {
-      if (isCall?.(message) !== false) records.calls++
-      return protocol.encode(message)
-    },
+    createCore: (core) => countCalls(protocol.createCore(core), records, isCall),
   }
   const cluster = new SimCluster<Message>({
     seed,
@@ -103,6 +100,26 @@ export function createLab<Message>(options: LabOptions<Message>): Lab {
     ...(probe === undefined ? {} : { probe }),
   })
   return new Lab(cluster, records, seed, options.exactIndexes)
+}
+
+/** The same core; what it sends is counted, to each node it is sent to. */
+function countCalls<Message>(
+  core: Core<Message>,
+  records: Records,
+  isCall: LabOptions<Message>['isCall'],
+): Core<Message> {
+  return {
+    step: (input) => core.step(input),
+    admit: () => core.admit(),
+    propose: (block) => core.propose(block),
+    takeOutput: () => {
+      const output = core.takeOutput()
+      for (const { message } of output.messages) if (isCall?.(message) !== false) records.calls++
+      return output
+    },
+    blockAt: (index) => core.blockAt(index),
+    status: () => core.status(),
+  }
 }
 
 export class Lab {

@@ -56,10 +56,13 @@ interface CoreWatch {
   readonly readers: Map<number, number>
 }
 
+/** One message of a core, which may be for several nodes. */
 interface Envelope<Message> {
   readonly partition: number
   readonly message: Message
-  readonly after: number
+  after: number
+  /** For whom it is and has not left yet. */
+  readonly to: NodeId[]
 }
 
 export class NodeWatch<Message> {
@@ -133,11 +136,13 @@ export class NodeWatch<Message> {
   sent(to: NodeId, partition: number, bytes: Uint8Array): void {
     const envelope = this.#encoded.get(bytes)
     const watch = this.#cores.get(partition)
-    if (envelope === undefined || watch === undefined) {
-      this.#book.broken('durable-before-sent', `${this.#node} sent bytes that no core has asked for`)
+    const place = envelope?.to.indexOf(to) ?? -1
+    if (envelope === undefined || watch === undefined || place < 0) {
+      this.#book.broken('durable-before-sent', `${this.#node} sent bytes to ${to} that no core has asked for`)
       return
     }
-    this.#encoded.delete(bytes)
+    envelope.to.splice(place, 1)
+    if (envelope.to.length === 0) this.#encoded.delete(bytes)
     if (envelope.after > watch.durableWrites) {
       this.#book.broken(
         'durable-before-sent',
@@ -373,9 +378,13 @@ export class NodeWatch<Message> {
     }
     for (const message of watch.messages) this.#messages.delete(message)
     watch.messages = output.messages.map(({ message }) => message as object)
-    for (const { message, after } of output.messages) {
+    for (const { to, message, after } of output.messages) {
       const known = this.#messages.get(message as object)
-      this.#messages.set(message as object, { partition, message, after: Math.max(after, known?.after ?? 0) })
+      if (known === undefined) this.#messages.set(message as object, { partition, message, after, to: [to] })
+      else {
+        known.to.push(to)
+        known.after = Math.max(known.after, after)
+      }
     }
     for (const { request, index } of output.barriers) this.#answered(watch, request, index)
     const { commit } = output
