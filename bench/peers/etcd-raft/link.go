@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	lengthBytes = 4
+	// Before a message: its length, and how many entries it has.
+	headerBytes = 8
 	frameLimit  = 64 << 20
 	// A message that has filled so much of a buffer does not wait for the end of the turn.
 	writeBytes  = 32 << 10
@@ -28,7 +29,6 @@ func connect(n *node, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	go accept(n, listener)
 	for i, address := range addresses {
 		if id := uint64(i + 1); id != n.id {
 			connection, err := dial(address)
@@ -38,6 +38,8 @@ func connect(n *node, addresses []string) error {
 			n.outlets[id] = &link{connection: connection}
 		}
 	}
+	// Only now: what arrives may be answered at once.
+	go accept(n, listener)
 	return nil
 }
 
@@ -76,7 +78,7 @@ type link struct {
 func (l *link) send(message *raftpb.Message) error {
 	size := message.Size()
 	start := len(l.buffer)
-	end := start + lengthBytes + size
+	end := start + headerBytes + size
 	if end > cap(l.buffer) {
 		larger := make([]byte, start, 2*end)
 		copy(larger, l.buffer)
@@ -84,7 +86,8 @@ func (l *link) send(message *raftpb.Message) error {
 	}
 	l.buffer = l.buffer[:end]
 	binary.LittleEndian.PutUint32(l.buffer[start:], uint32(size))
-	if _, err := message.MarshalTo(l.buffer[start+lengthBytes : end]); err != nil {
+	binary.LittleEndian.PutUint32(l.buffer[start+4:], uint32(len(message.Entries)))
+	if _, err := message.MarshalTo(l.buffer[start+headerBytes : end]); err != nil {
 		return err
 	}
 	if len(l.buffer) >= writeBytes {
@@ -114,12 +117,12 @@ func receive(n *node, connection net.Conn) error {
 		}
 		filled += count
 		used := 0
-		for filled-used >= lengthBytes {
+		for filled-used >= headerBytes {
 			size := int(binary.LittleEndian.Uint32(buffer[used:]))
 			if size > frameLimit {
 				return fmt.Errorf("a message of %d bytes", size)
 			}
-			end := used + lengthBytes + size
+			end := used + headerBytes + size
 			if end > filled {
 				if end-used > len(buffer) {
 					larger := make([]byte, 2*(end-used))
@@ -129,7 +132,10 @@ func receive(n *node, connection net.Conn) error {
 				break
 			}
 			var message raftpb.Message
-			if err := message.Unmarshal(buffer[used+lengthBytes : end]); err != nil {
+			if entries := int(binary.LittleEndian.Uint32(buffer[used+4:])); entries > 0 && entries <= size {
+				message.Entries = make([]raftpb.Entry, 0, entries)
+			}
+			if err := message.Unmarshal(buffer[used+headerBytes : end]); err != nil {
 				return err
 			}
 			messages = append(messages, message)

@@ -22,7 +22,7 @@ const (
 	// Messages that have arrived and not been taken in; what comes on top is dropped, which Raft can bear.
 	inboxLimit = 1 << 16
 	// The log in memory is compacted when so many of its entries are applied.
-	compactEntries = 1 << 14
+	compactEntries = 1 << 10
 	// A follower that is so far behind does not follow.
 	logLimit = 1 << 22
 )
@@ -51,10 +51,6 @@ type node struct {
 	// The state machine: how many entries and bytes were applied.
 	entries, bytes uint64
 	applied, first uint64
-
-	// inline: whoever brings messages runs the node unless somebody does. Otherwise its own goroutine does.
-	inline bool
-	wake   chan struct{}
 
 	mutex    sync.Mutex
 	busy     bool
@@ -88,56 +84,36 @@ func newNode(id int) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{id: uint64(id), raw: raw, storage: storage, first: 1, wake: make(chan struct{}, 1)}, nil
+	return &node{id: uint64(id), raw: raw, storage: storage, first: 1}, nil
 }
 
-// enter hands over messages that have arrived, which stay the caller's.
+// enter hands over messages that have arrived, which stay the caller's. The caller runs the node unless somebody does.
 func (n *node) enter(messages []raftpb.Message) {
 	n.mutex.Lock()
 	if len(n.messages)+len(messages) <= inboxLimit {
 		n.messages = append(n.messages, messages...)
 	}
-	switch {
-	case n.busy:
-		n.mutex.Unlock()
-	case n.inline:
-		n.work()
-	default:
-		n.mutex.Unlock()
-		n.wakeUp()
-	}
+	n.work()
 }
 
-// call has something done in the node's next turn, which is not the caller's.
+// call has something done in the node's next turn, which is never the caller's.
 func (n *node) call(task func()) {
 	n.mutex.Lock()
 	n.calls = append(n.calls, task)
 	n.mutex.Unlock()
-	n.wakeUp()
-}
-
-// wakeUp has the node's own goroutine look.
-func (n *node) wakeUp() {
-	select {
-	case n.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run runs the node for what nobody has run it inline.
-func (n *node) run() {
-	for range n.wake {
+	go func() {
 		n.mutex.Lock()
-		if n.busy {
-			n.mutex.Unlock()
-		} else {
-			n.work()
-		}
-	}
+		n.work()
+	}()
 }
 
-// work takes one turn after the other until there is nothing to do.
+// work takes one turn after the other until there is nothing to do, or leaves that to whoever is doing it. It is called
+// with the mutex held, and gives it back.
 func (n *node) work() {
+	if n.busy {
+		n.mutex.Unlock()
+		return
+	}
 	n.busy = true
 	var messages []raftpb.Message
 	var calls []func()
