@@ -6,11 +6,13 @@ import { ArgumentError, parseArguments, type MaelstromArguments } from '../../sr
 import { LineSplitter } from '../../src/node/maelstrom/lines.ts'
 import { cutsOf, FAULT_KINDS, Nemesis, planNemesis, type Fault } from '../../src/node/maelstrom/nemesis.ts'
 import { Network, type NetworkOptions } from '../../src/node/maelstrom/network.ts'
+import type { Operation } from '../../src/node/maelstrom/history.ts'
 import { isDefinite, parseMessage, type Message } from '../../src/node/maelstrom/protocol.ts'
 import { quantilesOf } from '../../src/node/maelstrom/quantiles.ts'
 import { TOPOLOGIES, topologyOf } from '../../src/node/maelstrom/topology.ts'
 import { Keys } from '../../src/node/maelstrom/workloads/keys.ts'
 import { isWorkload, workloadOf, WORKLOADS } from '../../src/node/maelstrom/workloads/index.ts'
+import type { FinalReads } from '../../src/node/maelstrom/workloads/workload.ts'
 
 const NODES = ['n0', 'n1', 'n2', 'n3', 'n4']
 
@@ -354,5 +356,39 @@ describe('arguments', () => {
   ])('are refused by name: %s', (text) => {
     expect(() => parse(text)).toThrow(ArgumentError)
     expect(() => parse(text)).toThrow(/^--/)
+  })
+})
+
+describe('the last reads of a set', () => {
+  it.each(['g-set', 'broadcast'] as const)('of %s go on until a node has all, whatever else it has', async (name) => {
+    const workload = workloadOf(name, { clients: 4 })
+    const [add, element, elements] =
+      name === 'g-set' ? ['add', 'element', 'value'] : ['broadcast', 'message', 'messages']
+    const common = { process: 0, node: 'n0', call: 1, ret: 2, final: false }
+    const history: Operation[] = [
+      { ...common, request: { type: add, [element]: 1 }, status: 'ok' },
+      { ...common, request: { type: add, [element]: 2 }, status: 'ok' },
+      { ...common, request: { type: add, [element]: 3 }, status: 'info' },
+    ]
+    const answers: Record<string, number[][]> = {
+      n0: [
+        [1, 3],
+        [1, 3, 2],
+      ],
+      n1: [[1, 2]],
+    }
+    const asked: string[] = []
+    let waits = 0
+    const reads: FinalReads = {
+      nodes: ['n0', 'n1'],
+      ask: (node) => {
+        asked.push(node)
+        return Promise.resolve({ type: 'read_ok', [elements]: answers[node]!.shift()! })
+      },
+      again: () => Promise.resolve(++waits < 5),
+    }
+    await workload.finish(reads, history)
+    expect(asked).toEqual(['n0', 'n1', 'n0'])
+    expect(waits).toBe(1)
   })
 })

@@ -3,7 +3,7 @@
 
 import type { Random } from '@mako/engine'
 import { chance } from '../../../world/random.ts'
-import type { Verdict } from '../checks/findings.ts'
+import { show, type Verdict } from '../checks/findings.ts'
 import { BROADCAST, checkSet, G_SET, type SetWords } from '../checks/set.ts'
 import { formatOperations, type Operation } from '../history.ts'
 import type { Body } from '../protocol.ts'
@@ -32,15 +32,21 @@ export class SetWorkload implements Workload {
   }
 
   async finish({ nodes, ask, again }: FinalReads, history: readonly Operation[]): Promise<void> {
-    const { add, elements } = this.#words
-    const wanted = history.filter(({ request, status }) => request.type === add && status === 'ok').length
+    const { add, element, elements } = this.#words
+    const acknowledged = history.filter(({ request, status }) => request.type === add && status === 'ok')
+    const wanted = acknowledged.map(({ request }) => show(request[element]))
+    /** By what it has and not by how much: what nobody knows the fate of may be there as well. */
+    const hasAll = (list: unknown): boolean => {
+      if (!Array.isArray(list)) return true
+      const there = new Set(list.map(show))
+      return wanted.every((each) => there.has(each))
+    }
     let behind = nodes
     do {
       const lists = await Promise.all(
         behind.map(async (node) => ({ node, list: (await ask(node, { type: 'read' }))?.[elements] })),
       )
-      // Fewer than were acknowledged cannot be all; whether it is all otherwise is for the checker to say.
-      behind = lists.filter(({ list }) => Array.isArray(list) && list.length < wanted).map(({ node }) => node)
+      behind = lists.filter(({ list }) => !hasAll(list)).map(({ node }) => node)
     } while (behind.length > 0 && (await again()))
   }
 
