@@ -1,8 +1,8 @@
-// The load generator of a server peer: a Go program in `bench/peers` that starts three servers, drives them, and obeys
-// lines of JSON.
+// The load generator of a peer: a Go program in `bench/peers` that starts three servers or nodes of a library, drives
+// them, and obeys lines of JSON.
 //
-// Always true: the servers are children of the load generator, which ends when its standard input does, so nothing is
-// left behind however this process ends.
+// Always true: what it has started are its children, and it ends when its standard input does, so nothing is left behind
+// however this process ends.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Load, Measurement, RunningSystem, Setup } from '../system.ts'
 import { goProgram, SEARCH_PATH } from './go.ts'
 
-/** Three limits of the load generator itself, for the servers, for a stall and for connecting, and some more. */
+/** More than the load generator takes to give up by itself, on the peer and on its warm-up. */
 const START_LIMIT_MS = 120_000
 /** Beyond the time of a measurement. The load generator gives up after 20 s in which nothing moves. */
 const PATIENCE_MS = 60_000

@@ -112,7 +112,7 @@ func start(peer Peer, servers *Servers, setup string, warmUpSeconds float64) err
 	if warmUpSeconds == 0 {
 		return nil
 	}
-	_, err := measure(peer, servers, Load{InFlight: 64, Bytes: 100, Seconds: warmUpSeconds})
+	_, err := measure(peer, servers, Load{InFlight: 256, Bytes: 100, Seconds: warmUpSeconds})
 	return err
 }
 
