@@ -26,6 +26,8 @@ export interface Measurement {
   readonly wallMs: number
   /** Of all processes, clients and servers, in the measured time. */
   readonly cpuUs: number
+  /** Of that, what the process of the leader and of the clients has used, where it is known. */
+  readonly leaderCpuUs?: number
   /** From the call to the answer of one operation. */
   readonly p50Us: number
   readonly p99Us: number

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Member } from '@mako/engine'
 import { tcpTransport } from '@mako/transport/tcp'
-import { childOptions, serveParent } from './child.ts'
+import { serve } from './child.ts'
 
 export interface EchoOptions {
   readonly members: readonly Member[]
@@ -14,43 +14,41 @@ export interface EchoOptions {
   readonly batchBytes: number
 }
 
-export interface FromEcho {
-  readonly type: 'ready'
-  /** Of the bare socket. */
-  readonly port: number
+export interface EchoCalls {
+  /** Where the bare socket listens. */
+  readonly port: () => number
 }
 
-const { members, batchMessages, batchBytes } = childOptions() as EchoOptions
-const tell = serveParent(() => undefined)
-const acknowledgement = new Uint8Array(1)
-
-let messages = 0
-const transport = tcpTransport()
-await transport.start(
-  { clusterId: 'bench', nodeId: 'b', incarnation: 1, members },
-  {
-    message: (from) => {
-      if (++messages % batchMessages !== 0) return
-      transport.send(from, 0, acknowledgement)
-      transport.flush()
+export async function echo({ members, batchMessages, batchBytes }: EchoOptions): Promise<void> {
+  const acknowledgement = new Uint8Array(1)
+  let messages = 0
+  const transport = tcpTransport()
+  await transport.start(
+    { clusterId: 'bench', nodeId: 'b', incarnation: 1, members },
+    {
+      message: (from) => {
+        if (++messages % batchMessages !== 0) return
+        transport.send(from, 0, acknowledgement)
+        transport.flush()
+      },
+      connected: () => undefined,
+      closed: () => undefined,
     },
-    connected: () => undefined,
-    closed: () => undefined,
-  },
-)
-
-const server = createServer((socket) => {
-  let bytes = 0
-  socket.setNoDelay(true)
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk) => {
-    bytes += chunk.length
-    const batches = Math.floor(bytes / batchBytes)
-    bytes -= batches * batchBytes
-    if (batches > 0) socket.write(new Uint8Array(batches))
-  })
-}).listen(0, '127.0.0.1')
-await once(server, 'listening')
-const address = server.address()
-if (address === null || typeof address === 'string') throw new Error('A server has no port.')
-tell({ type: 'ready', port: address.port } satisfies FromEcho)
+  )
+  const server = createServer((socket) => {
+    let bytes = 0
+    socket.setNoDelay(true)
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+      const batches = Math.floor(bytes / batchBytes)
+      bytes -= batches * batchBytes
+      if (batches > 0) socket.write(new Uint8Array(batches))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('A server has no port.')
+  const { port } = address
+  serve<EchoCalls>({ port: () => port })
+}

@@ -1,0 +1,3 @@
+// The protocols of ours that are measured.
+
+export type ProtocolName = 'raft' | 'paxos'

@@ -1,0 +1,94 @@
+// Rounds that alternate, and what becomes of what fails.
+
+import { describe, expect, it } from 'vitest'
+import type { Cell, Stage } from '../src/cell.ts'
+import { estimateSeconds, type RunObserver, runStages } from '../src/run.ts'
+import { fakeCell, fakeSubject } from './fakes.ts'
+
+const stage = (...cells: Cell[]): Stage => ({ cells, setupSeconds: 5 })
+
+function observer(): RunObserver & { readonly seen: string[] } {
+  const seen: string[] = []
+  return {
+    seen,
+    stage: (cells) => seen.push(`stage of ${cells.length}`),
+    measuring: ({ system }, round) => seen.push(`${system} ${round}`),
+    failed: (message, ofOurs) => seen.push(`${ofOurs ? 'ours' : 'peer'}: ${message}`),
+  }
+}
+
+describe('a run', () => {
+  it('alternates, forwards and backwards, and measures an equal share in each round', async () => {
+    const seconds: number[] = []
+    const measured = fakeCell({ system: 'b' })
+    const b: Cell = {
+      ...measured,
+      measure: (share) => {
+        seconds.push(share)
+        return measured.measure(share)
+      },
+    }
+    const watch = observer()
+    await runStages([stage(fakeCell({ system: 'a' }), b)], { rounds: 3, seconds: 6 }, watch)
+    expect(watch.seen).toEqual(['stage of 2', 'a 0', 'b 0', 'b 1', 'a 1', 'a 2', 'b 2'])
+    expect(seconds).toEqual([2, 2, 2])
+  })
+
+  it('opens and closes each subject once, stage by stage', async () => {
+    const subject = fakeSubject('s')
+    const later = fakeSubject('later')
+    const check = fakeCell({ system: 'a', subject })
+    const cells = [check, fakeCell({ system: 'b', subject })]
+    await runStages([stage(...cells), stage(fakeCell({ subject: later }))], { rounds: 2, seconds: 1 }, observer())
+    expect(subject.calls).toEqual(['open', 'close'])
+    expect(later.calls).toEqual(['open', 'close'])
+  })
+
+  it('leaves out who fails from there on, says so, and goes on with the others', async () => {
+    const peer = fakeSubject('a peer', false)
+    const watch = observer()
+    const results = await runStages(
+      [
+        stage(
+          fakeCell({ system: 'ours' }, [1, 2, 3]),
+          fakeCell({ system: 'peer', subject: peer }, [10, 'it hangs', 30]),
+          fakeCell({ system: 'peer', bytes: 1024, subject: peer }, [100, 200, 300]),
+        ),
+      ],
+      { rounds: 3, seconds: 1 },
+      watch,
+    )
+    expect(results.map(({ samples }) => samples.map((each) => each?.rate))).toEqual([
+      [1, 2, 3],
+      [10, undefined, undefined],
+      [100, 200, undefined],
+    ])
+    expect(watch.seen.filter((each) => each.includes('failed'))).toEqual([
+      'peer: a peer has failed in group/what with 64 x 100 B in flight and is left out from there on: it hangs',
+    ])
+    expect(peer.calls).toEqual(['open', 'close'])
+  })
+
+  it('goes on without who cannot be started, and closes it all the same', async () => {
+    const closed: string[] = []
+    const subject = {
+      title: 'broken',
+      isOurs: true,
+      open: () => Promise.reject(new Error('no disk')),
+      close: () => Promise.resolve(void closed.push('broken')),
+    }
+    const watch = observer()
+    const results = await runStages(
+      [stage(fakeCell({ subject }), fakeCell({ system: 'b' }))],
+      { rounds: 1, seconds: 1 },
+      watch,
+    )
+    expect(results.map(({ samples }) => samples[0]?.rate)).toEqual([undefined, 1])
+    expect(watch.seen).toContain('ours: broken has failed at its start and is left out from there on: no disk')
+    expect(closed).toEqual(['broken'])
+  })
+
+  it('is estimated', () => {
+    expect(estimateSeconds([stage(fakeCell({}), fakeCell({}))], { rounds: 3, seconds: 4 })).toBe(5 + 2 * (4 * 1.25 + 3))
+  })
+})
