@@ -121,8 +121,8 @@ describe('codec', () => {
   })
 
   it('is what proto/paxos.proto says', () => {
-    const script = fileURLToPath(new URL('../scripts/proto.mjs', import.meta.url))
-    execFileSync(process.execPath, [script, '--check'])
+    const folder = fileURLToPath(new URL('..', import.meta.url))
+    execFileSync(process.execPath, ['../engine/scripts/proto.mjs', 'paxos', '--check'], { cwd: folder })
   })
 })
 

@@ -132,7 +132,8 @@ describe('codec', () => {
   })
 
   it('is made from the schema that is published', () => {
-    execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/proto.mjs', import.meta.url)), '--check'])
+    const folder = fileURLToPath(new URL('..', import.meta.url))
+    execFileSync(process.execPath, ['../engine/scripts/proto.mjs', 'raft', '--check'], { cwd: folder })
   })
 })
 
