@@ -19,7 +19,6 @@ const (
 	// A message that has filled so much of a buffer does not wait for the end of the turn.
 	writeBytes  = 32 << 10
 	readBytes   = 256 << 10
-	writeLimit  = 10 * time.Second
 	redialAfter = 20 * time.Millisecond
 )
 

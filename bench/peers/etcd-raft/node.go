@@ -21,7 +21,7 @@ const (
 	electionTicks = 10
 	// Messages that have arrived and not been taken in; what comes on top is dropped, which Raft can bear.
 	inboxLimit = 1 << 16
-	// The log in memory is compacted when so many of its entries are applied.
+	// The log in memory is compacted when all have so many more of its entries.
 	compactEntries = 1 << 10
 	// A follower that is so far behind does not follow.
 	logLimit = 1 << 22
@@ -270,7 +270,7 @@ func (n *node) compact() {
 			}
 		})
 	}
-	if upTo > n.first {
+	if upTo-n.first >= compactEntries {
 		if err := n.storage.Compact(upTo); err != nil {
 			n.fail(err)
 		}

@@ -90,7 +90,6 @@ func follow(library Library, argument string) {
 		err = library.Follow(node)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		Fatal(err)
 	}
 }

@@ -19,6 +19,8 @@ import (
 // StartLimit is how long a group may take until it commits.
 const StartLimit = 30 * time.Second
 
+const graceTime = 200 * time.Millisecond
+
 // Library is what differs between the drivers.
 type Library struct {
 	// GarbagePercent is GOGC: with 100 memory is collected when it has doubled.
@@ -139,8 +141,15 @@ func answer(what interface{}) {
 	os.Stdout.Write(append(line, '\n'))
 }
 
-// Fatal answers with an error and ends the process. The others end with it.
+// Fatal says what has failed and ends the process. The others end with it.
 func Fatal(err error) {
-	answer(map[string]string{"error": err.Error()})
+	if len(os.Args) > 1 {
+		// When the benchmark ends, the others are gone first: then nothing has failed, and the end of the input ends this
+		// process while it waits here.
+		time.Sleep(graceTime)
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		answer(map[string]string{"error": err.Error()})
+	}
 	os.Exit(1)
 }
