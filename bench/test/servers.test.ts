@@ -1,4 +1,4 @@
-// Servers as systems. Always true of these tests: a server that is not installed is skipped with its packages; they look
+// Servers and a library of npm as systems. Always true of these tests: what is not installed is skipped with its packages; they look
 // at what is counted and at what is left behind, never at how fast something was.
 
 import { spawn } from 'node:child_process'
@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { missingMessage } from '../src/peers/go.ts'
 import { LoadGenerator, parseAnswer } from '../src/peers/load-generator.ts'
-import { etcd, nats, redis, SERVERS, serverSystem, zookeeper } from '../src/peers/servers.ts'
+import { skiffAlgorithm } from '../src/peers/npm.ts'
+import { etcd, nats, redis, SERVERS, type ServerName, serverSystem, zookeeper } from '../src/peers/servers.ts'
 import type { Setup } from '../src/system.ts'
 
 const systems = [etcd, nats, redis, zookeeper]
@@ -93,7 +94,7 @@ async function untilNoneIn(directory: string): Promise<void> {
 }
 
 /** Why it cannot be measured here. */
-async function reasonToSkip(name: keyof typeof SERVERS): Promise<string | undefined> {
+async function reasonToSkip(name: ServerName): Promise<string | undefined> {
   return await serverSystem(SERVERS[name]).missing()
 }
 
@@ -103,7 +104,7 @@ describe.each([
   ['redis', 'disk'],
   ['redis', 'memory'],
   ['zookeeper', 'disk'],
-] as const satisfies readonly (readonly [keyof typeof SERVERS, Setup])[])('%s, %s', (name, setup) => {
+] as const satisfies readonly (readonly [ServerName, Setup])[])('%s, %s', (name, setup) => {
   it('answers all that is counted, and leaves nothing behind', { timeout: LIMIT_MS }, async (context) => {
     const reason = await reasonToSkip(name)
     context.skip(reason !== undefined, reason)
@@ -129,6 +130,34 @@ describe.each([
     }
     await untilNoneIn(directory)
     await running.stop()
+  })
+})
+
+describe('skiff-algorithm', () => {
+  it('has a name, and says what it is', () => {
+    expect(skiffAlgorithm).toMatchObject({
+      name: 'skiff-algorithm',
+      kind: 'library',
+      setups: ['memory', 'one-process'],
+    })
+  })
+
+  it('answers all that is counted', { timeout: LIMIT_MS }, async (context) => {
+    const reason = await skiffAlgorithm.missing()
+    context.skip(reason !== undefined, reason)
+    const directory = newDirectory()
+    const running = await skiffAlgorithm.start('memory', directory)
+    try {
+      const load = { inFlight: 10, bytes: 100, seconds: 0.2, warmUpSeconds: 0.05 }
+      const { operations, wallMs, cpuUs, leaderCpuUs } = await running.measure(load)
+      expect(operations).toBeGreaterThan(0)
+      expect(wallMs).toBeGreaterThanOrEqual(200)
+      expect(leaderCpuUs).toBeGreaterThan(0)
+      expect(cpuUs).toBeGreaterThan(leaderCpuUs!)
+      await expect(running.measure({ ...load, inFlight: 0 })).rejects.toThrow('no load to be measured')
+    } finally {
+      await running.stop()
+    }
   })
 })
 

@@ -1,5 +1,5 @@
-// The load generator of a peer: a Go program in `bench/peers` that starts three servers or nodes of a library, drives
-// them, and obeys lines of JSON.
+// The load generator of a peer: a program in `bench/peers`, most often in Go, that starts three servers or nodes of a
+// library, drives them, and obeys lines of JSON.
 //
 // Always true: what it has started are its children, and it ends when its standard input does, so nothing is left behind
 // however this process ends.
@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly setup: Setup
   /** For all files of the servers. */
   readonly directory: string
+  /** What is run, with its arguments; the Go program of that folder when there is nothing here. */
+  readonly command?: readonly string[]
   /** Of clients, before the first measurement, so that none pays for what a server does on first use. */
   readonly warmUpSeconds: number
 }
@@ -65,9 +67,9 @@ export class LoadGenerator implements RunningSystem {
   #waiting: Waiting | undefined
   #ended: string | undefined
 
-  private constructor(name: string, program: string) {
+  private constructor(name: string, [program, ...argv]: readonly string[]) {
     this.#name = name
-    this.#process = spawn(program, {
+    this.#process = spawn(program ?? name, argv, {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PATH: SEARCH_PATH },
     })
@@ -80,8 +82,8 @@ export class LoadGenerator implements RunningSystem {
   }
 
   /** @throws Error when the program cannot be made or the servers do not come up; nothing of them is left then */
-  static async start({ name, setup, directory, warmUpSeconds }: StartOptions): Promise<LoadGenerator> {
-    const generator = new LoadGenerator(name, await goProgram(name))
+  static async start({ name, command, setup, directory, warmUpSeconds }: StartOptions): Promise<LoadGenerator> {
+    const generator = new LoadGenerator(name, command ?? [await goProgram(name)])
     try {
       await generator.#ask({ start: { setup, directory, warmUpSeconds } }, START_LIMIT_MS)
       return generator

@@ -17,7 +17,9 @@ export interface Server {
   readonly warmUpSeconds: number
 }
 
-export const SERVERS = {
+export type ServerName = 'etcd' | 'nats' | 'redis' | 'zookeeper'
+
+export const SERVERS: Readonly<Record<ServerName, Server>> = {
   etcd: {
     name: 'etcd',
     title: 'etcd 3.4, as Debian 12 has it',
@@ -73,7 +75,7 @@ export const SERVERS = {
     ],
     warmUpSeconds: 4,
   },
-} as const satisfies Readonly<Record<string, Server>>
+}
 
 export function serverSystem({ name, title, shape, needed, warmUpSeconds }: Server): System {
   return {
