@@ -27,7 +27,7 @@ export interface Choice {
   readonly peers: readonly string[]
 }
 
-export const DEFAULT_SECONDS = 0.6
+export const DEFAULT_SECONDS = 0.45
 export const DEFAULT_ROUNDS = 3
 const DEFAULT_PLOT = 'bench-report.html'
 const MAX_SECONDS = 600

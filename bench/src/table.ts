@@ -67,17 +67,15 @@ function columnsOf(group: string, lines: readonly Line[]): Column[] {
   const peers = [...new Set(lines.flatMap((line) => [...line.peers.keys()]))]
   const figures = [...new Set(lines.flatMap(({ row }) => Object.keys(row.figures)))]
   const units = [...new Set(lines.map(({ row }) => row.unit))]
-  const ofPeers = sparse(
-    lines,
-    peers.map((peer) => ({
+  const ofPeers = peers.map(
+    (peer): Column => ({
       title: `x ${peer}`,
       align: 'right',
       text: (line) => spreadText(line.peers.get(peer)?.ratio ?? null),
-    })),
+    }),
   )
-  const ofFigures = sparse(
-    lines,
-    figures.map((name) => ({ title: name, align: 'right', text: ({ row }) => figureText(row, name) })),
+  const ofFigures = figures.map(
+    (name): Column => ({ title: name, align: 'right', text: ({ row }) => figureText(row, name) }),
   )
   const columns: Column[] = [
     { title: 'what', align: 'left', once: true, text: ({ row }) => row.name.slice(group.length + 1) },
@@ -93,8 +91,7 @@ function columnsOf(group: string, lines: readonly Line[]): Column[] {
     { title: 'p50 ms', align: 'right', text: ({ row }) => numberText(row.p50Ms) },
     { title: 'p99 ms', align: 'right', text: ({ row }) => numberText(row.p99Ms) },
     { title: 'CPU us/op', align: 'right', text: ({ row }) => numberText(row.cpuUsPerOp) },
-    ...ofPeers,
-    ...ofFigures,
+    ...sparse(lines, [...ofPeers, ...ofFigures]),
   ]
   // A column that says nothing is not shown.
   return columns.filter((column) => lines.some((line) => column.text(line) !== ''))

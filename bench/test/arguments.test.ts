@@ -28,7 +28,7 @@ function options(...argv: string[]): BenchOptions {
 
 describe('the arguments', () => {
   it('have defaults', () => {
-    const expected = { only: [], seconds: 0.6, rounds: 3, peers: ['etcd', 'redis'], json: false, plot: undefined }
+    const expected = { only: [], seconds: 0.45, rounds: 3, peers: ['etcd', 'redis'], json: false, plot: undefined }
     expect(options()).toEqual(expected)
     expect(options('--')).toEqual(expected)
   })

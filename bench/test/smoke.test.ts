@@ -26,7 +26,7 @@ function run(...args: readonly string[]): Promise<Ended> {
 
 const CELLS = [
   ['engine/one-process/64/100/mako-raft', 'mako-raft', 64, 100],
-  ['servers/memory/1/100/mako-paxos', 'mako-paxos', 1, 100],
+  ['servers/memory/1/100/mako-raft', 'mako-raft', 1, 100],
   ['transactions/tpcc-1-stream', 'mako', 2048, null],
   ['ycsb/B', 'mako', 256, null],
   ['failover/kill/mako-raft', 'mako-raft', null, null],

@@ -12,6 +12,8 @@ import type { Mix, WorkloadName } from '../workloads/workload.ts'
 
 const WARM_UP = 0.25
 const PATIENCE_MS = 20_000
+const FIRST_IN_FLIGHT = 256
+const FIRST_SECONDS = 0.6
 /** How long followers may take to have everything. */
 const REPLAY_LIMIT_MS = 10_000
 
@@ -38,6 +40,8 @@ export class DatabaseSubject implements Subject {
     const leader = await this.#nodes.leader()
     await leader.child.call('load', undefined)
     await this.#replayedPercent()
+    // What is translated at run time is translated by then.
+    await this.measure(this.#workload === 'tpcc' ? 'tpcc' : 'A', FIRST_IN_FLIGHT, FIRST_SECONDS)
   }
 
   /** Rates are those of safe transactions. */

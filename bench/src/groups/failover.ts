@@ -41,7 +41,7 @@ export function failoverGroup(defaultSeconds: number): Group {
         peers: [],
         subject,
         // Trials take as long as they take, whatever is asked for.
-        overheadSeconds: (TRIALS[fault] / 3) * (fault === 'kill' ? 1 : 1.4),
+        overheadSeconds: (TRIALS[fault] / 3) * (fault === 'kill' ? 0.6 : 1.1),
         measure: (seconds) => trials(subject, protocol, fault, trialsOf(seconds)),
       }
     }),

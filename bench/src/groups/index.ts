@@ -2,6 +2,7 @@
 
 import type { Group } from '../cell.ts'
 import type { System } from '../system.ts'
+import { makoRaft } from '../systems/mako.ts'
 import { engineGroup } from './engine.ts'
 import { failoverGroup } from './failover.ts'
 import { memoryGroup } from './memory.ts'
@@ -16,7 +17,7 @@ export function groupsOf(systems: readonly System[], defaultSeconds: number): Gr
   const ofKind = (...kinds: readonly System['kind'][]): System[] => systems.filter(({ kind }) => kinds.includes(kind))
   return [
     engineGroup(ofKind('ours', 'library')),
-    serversGroup(ofKind('ours', 'server')),
+    serversGroup([makoRaft, ...ofKind('server')]),
     transactionsGroup(),
     ycsbGroup(),
     failoverGroup(defaultSeconds),

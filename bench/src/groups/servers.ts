@@ -6,7 +6,7 @@ import { type SystemLoad, systemStage } from './system-stage.ts'
 
 const LOADS: readonly SystemLoad[] = [1, 64, 1024].map((inFlight) => ({ inFlight, bytes: 100 }))
 
-/** `systems`: ours and the servers that can be measured here. */
+/** `systems`: ours, of which one will do, and the servers that can be measured here. */
 export function serversGroup(systems: readonly System[]): Group {
   return {
     name: 'servers',

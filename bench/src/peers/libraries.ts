@@ -28,8 +28,7 @@ export const LIBRARIES: Readonly<Record<LibraryName, Library>> = {
       'RawNode in an event loop: everything that waits is one proposal and one Ready; clients are callbacks of that ' +
       'loop; protobuf over TCP, one write for each turn; pipelined, with pre-vote and a quorum check. disk: its ' +
       'write-ahead log, one flush for each Ready, beside those of the followers. memory: its memory storage. ' +
-      'one-process: messages are handed over without a copy, a goroutine for each node (at 8 in flight and below one ' +
-      'for all).',
+      'one-process: messages are handed over without a copy, one goroutine runs all three nodes.',
     needed: [GO, goLibrary('golang-etcd-server-dev', 'go.etcd.io/etcd/raft')],
   },
   'hashicorp-raft': {
@@ -38,8 +37,8 @@ export const LIBRARIES: Readonly<Record<LibraryName, Library>> = {
     shape:
       'A goroutine for each operation in flight, which applies one entry and waits; batches of what waits meanwhile; ' +
       'its pipelined TCP transport; a state machine that takes batches. disk: raft-boltdb behind the log cache, ' +
-      'batches of up to 1,024. memory: a ring of the last entries, batches of up to 64. one-process: the same over ' +
-      'its in-memory transport.',
+      'batches of up to 1,024. memory: a ring of the last entries, batches of up to 128. one-process: the same over ' +
+      'its transport in memory, batches of up to 256.',
     needed: [
       GO,
       goLibrary('golang-github-hashicorp-raft-dev', 'github.com/hashicorp/raft'),

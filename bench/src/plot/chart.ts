@@ -96,7 +96,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
     )
   })
   const height = TOP + bars.length * (BAR_HEIGHT + BAR_GAP) + 22
-  const caption = `<text class="title" x="${BAR_LEFT}" y="${height - 6}">${escapeText(title)}</text>`
+  const caption = `<text class="title" x="8" y="${height - 6}">${escapeText(title)}</text>`
   return svg(height, drawn.join('') + caption)
 }
 

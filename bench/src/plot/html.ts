@@ -59,7 +59,12 @@ function section(name: string, rows: readonly Row[], colorOf: (system: string) =
   const figures = charts.flatMap(([title, chart]) =>
     chart === '' ? [] : [`<figure><figcaption>${title!}</figcaption>${chart!}</figure>`],
   )
-  return `<h2>${escapeText(name)}</h2><p>${escapeText(rows[0]!.about)}; entries of ${PLOTTED_BYTES} bytes</p><div class="charts">${figures.join('')}</div>`
+  const systems = [...new Set(rows.map(({ system }) => system))]
+  const keys = systems.map((system) => `<span class="key s${colorOf(system)}"></span>${escapeText(system)}`)
+  return (
+    `<h2>${escapeText(name)}</h2><p>${escapeText(rows[0]!.about)}; entries of ${PLOTTED_BYTES} bytes</p>` +
+    `<p class="keys">${keys.join(' ')}</p><div class="charts">${figures.join('')}</div>`
+  )
 }
 
 /** One row for each cell, whatever it is compared with. */
@@ -177,6 +182,8 @@ figure{margin:.6rem 0}figcaption{font-weight:600}svg{width:100%;height:auto;disp
 .line{fill:none;stroke:var(--c);stroke-width:2}.dashed{stroke-dasharray:5 4}.range{stroke:var(--c);stroke-width:1.5;opacity:.55}
 .mark,.bar{fill:var(--c)}
 .legend{list-style:none;padding:0;color:var(--soft)}.legend b{color:var(--ink)}
+
+.keys{color:var(--ink)}.keys .key{margin-left:1em}.keys .key:first-child{margin-left:0}
 .key{display:inline-block;width:.8em;height:.8em;border-radius:2px;background:var(--c);margin-right:.5em}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:.15rem .6rem;text-align:left;border-bottom:1px solid var(--grid);white-space:nowrap}`
