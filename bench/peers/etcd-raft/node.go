@@ -270,7 +270,7 @@ func (n *node) compact() {
 			}
 		})
 	}
-	if upTo-n.first >= compactEntries {
+	if upTo >= n.first+compactEntries {
 		if err := n.storage.Compact(upTo); err != nil {
 			n.fail(err)
 		}

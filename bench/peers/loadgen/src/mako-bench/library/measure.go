@@ -9,11 +9,6 @@ import (
 // stallLimit is how long nothing may move before a measurement fails.
 const stallLimit = 20 * time.Second
 
-var epoch = time.Now()
-
-// Now is a clock that never jumps; it is read twice for each operation, so it is the cheapest one.
-func Now() time.Duration { return time.Since(epoch) }
-
 // Load is what a measurement asks for.
 type Load struct {
 	InFlight      int     `json:"inFlight"`
@@ -31,58 +26,6 @@ type Result struct {
 	LeaderCPUUs float64 `json:"leaderCpuUs"`
 	P50Us       float64 `json:"p50Us"`
 	P99Us       float64 `json:"p99Us"`
-}
-
-// Meter is told by the clients what they have finished.
-type Meter struct {
-	operations uint64
-	latencies  Histogram
-	failed     chan error
-}
-
-// Done counts an operation that was answered with success.
-func (m *Meter) Done(latency time.Duration) {
-	m.latencies.Record(latency)
-	atomic.AddUint64(&m.operations, 1)
-}
-
-// Fail ends the measurement.
-func (m *Meter) Fail(err error) {
-	select {
-	case m.failed <- err:
-	default:
-	}
-}
-
-func (m *Meter) done() uint64 { return atomic.LoadUint64(&m.operations) }
-
-// wait waits while operations go on, and in any case until more than `least` are done.
-func (m *Meter) wait(duration time.Duration, least uint64) error {
-	end := time.Now().Add(duration)
-	seen, moved := m.done(), time.Now()
-	for {
-		now := time.Now()
-		if done := m.done(); done != seen {
-			seen, moved = done, now
-		}
-		if now.Sub(moved) > stallLimit {
-			return fmt.Errorf("nothing has moved for %v", stallLimit)
-		}
-		left := end.Sub(now)
-		if left <= 0 && seen > least {
-			return nil
-		}
-		if left > 100*time.Millisecond {
-			left = 100 * time.Millisecond
-		} else if left <= 0 {
-			left = time.Millisecond
-		}
-		select {
-		case err := <-m.failed:
-			return err
-		case <-time.After(left):
-		}
-	}
 }
 
 // measure runs clients, first to warm up and then measured. When it returns a result, they have all been answered, so
@@ -111,8 +54,33 @@ func measure(load Load, start Start, others []int) (result Result, err error) {
 	}
 }
 
+// Meter is told by the clients what was answered.
+type Meter struct {
+	operations uint64
+	latencies  Histogram
+	failed     chan error
+}
+
+var epoch = time.Now()
+
+// Now is a clock that never jumps. Clients read it twice for each operation, so it is the cheapest one.
+func Now() time.Duration { return time.Since(epoch) }
+
+// Done counts an operation that was answered with success.
+func (m *Meter) Done(latency time.Duration) {
+	m.latencies.Record(latency)
+	atomic.AddUint64(&m.operations, 1)
+}
+
+// Fail ends the measurement.
+func (m *Meter) Fail(err error) {
+	select {
+	case m.failed <- err:
+	default:
+	}
+}
+
 func (m *Meter) measure(load Load, others []int) (result Result, err error) {
-	seconds := func(value float64) time.Duration { return time.Duration(value * float64(time.Second)) }
 	if err = m.wait(seconds(load.WarmUpSeconds), 0); err != nil {
 		return result, err
 	}
@@ -122,11 +90,12 @@ func (m *Meter) measure(load Load, others []int) (result Result, err error) {
 	if err != nil {
 		return result, err
 	}
+	// A rate and quantiles of nothing would say nothing: on a busy machine a short measurement takes longer.
 	if err = m.wait(seconds(load.Seconds), operations); err != nil {
 		return result, err
 	}
-	result.WallMs = float64(time.Since(began).Nanoseconds()) / 1e6
 	result.Operations = m.done() - operations
+	result.WallMs = microseconds(time.Since(began)) / 1e3
 	processorAfter, err := processorTimeNow(others)
 	if err != nil {
 		return result, err
@@ -137,5 +106,38 @@ func (m *Meter) measure(load Load, others []int) (result Result, err error) {
 	result.P50Us, result.P99Us = quantiles[0], quantiles[1]
 	return result, nil
 }
+
+func (m *Meter) done() uint64 { return atomic.LoadUint64(&m.operations) }
+
+// wait waits for so long, and then until more than `least` operations are done; it fails when nothing moves.
+func (m *Meter) wait(duration time.Duration, least uint64) error {
+	const lookEvery = 100 * time.Millisecond
+	end := time.Now().Add(duration)
+	seen, moved := m.done(), time.Now()
+	for {
+		now := time.Now()
+		if done := m.done(); done != seen {
+			seen, moved = done, now
+		}
+		left := end.Sub(now)
+		switch {
+		case now.Sub(moved) > stallLimit:
+			return fmt.Errorf("no operation was answered for %v", stallLimit)
+		case left <= 0 && seen > least:
+			return nil
+		case left <= 0:
+			left = time.Millisecond
+		case left > lookEvery:
+			left = lookEvery
+		}
+		select {
+		case err := <-m.failed:
+			return fmt.Errorf("an operation failed: %w", err)
+		case <-time.After(left):
+		}
+	}
+}
+
+func seconds(count float64) time.Duration { return time.Duration(count * float64(time.Second)) }
 
 func microseconds(duration time.Duration) float64 { return float64(duration.Nanoseconds()) / 1e3 }
