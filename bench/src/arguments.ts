@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly json: boolean
   /** Where the report with plots goes. */
   readonly plot: string | undefined
+  /** Directory for profiles of our processes. */
+  readonly profile: string | undefined
 }
 
 export type ParsedArguments =
@@ -29,7 +31,7 @@ export interface Choice {
 
 export const DEFAULT_SECONDS = 0.45
 export const DEFAULT_ROUNDS = 3
-const DEFAULT_PLOT = 'bench-report.html'
+const DEFAULT_PLOT = '.data/bench-report.html'
 const MAX_SECONDS = 600
 const MAX_ROUNDS = 100
 
@@ -45,6 +47,7 @@ export function parseArguments(argv: readonly string[], choice: Choice): ParsedA
         peers: { type: 'string' },
         json: { type: 'boolean' },
         plot: { type: 'string' },
+        profile: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -70,7 +73,8 @@ export function parseArguments(argv: readonly string[], choice: Choice): ParsedA
         return wrong(`--peers ${name}: there is no such peer. There are: none, ${choice.peers.join(', ')}.`)
       }
     }
-    return { status: 'RUN', options: { only, seconds, rounds, peers, json: values.json === true, plot: values.plot } }
+    const { plot, profile } = values
+    return { status: 'RUN', options: { only, seconds, rounds, peers, json: values.json === true, plot, profile } }
   } catch (error) {
     return wrong(error instanceof Error ? error.message : String(error))
   }
@@ -138,6 +142,7 @@ figures of one run may be compared with each other; those of different runs or m
   --peers NAMES   which peers, with commas between, or none (all that are installed): ${choice.peers.join(', ')}
   --json          the last line is one JSON object with all rows; everything else goes to stderr
   --plot [FILE]   also writes a report with plots (${DEFAULT_PLOT})
+  --profile DIR   leaves a CPU profile of each of our processes there
   --help          this text
 
 ${namesText(choice)}`

@@ -3,10 +3,13 @@
 // Exit code: 0 when all of ours ran (peers may be missing or fail), 1 when one has failed, 2 for a mistake in the
 // arguments.
 
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type BenchOptions, DEFAULT_SECONDS, parseArguments } from './arguments.ts'
 import { type Group, isNamed } from './cell.ts'
+import { profileChildren } from './children/bundle.ts'
 import { groupsOf } from './groups/index.ts'
+import { plotHtml } from './plot/html.ts'
 import { terminalProgress } from './progress.ts'
 import { type RunReport, thisMachine } from './report.ts'
 import { rowsOf } from './rows.ts'
@@ -34,7 +37,7 @@ switch (parsed.status) {
   case 'RUN': {
     const report = await run(parsed.options)
     if (parsed.options.plot !== undefined) {
-      const { plotHtml } = await import('./plot/html.ts')
+      mkdirSync(dirname(parsed.options.plot), { recursive: true })
       writeFileSync(parsed.options.plot, plotHtml(report))
       console.error(`The plots are in ${parsed.options.plot}.`)
     }
@@ -44,6 +47,7 @@ switch (parsed.status) {
 }
 
 async function run(options: BenchOptions): Promise<RunReport> {
+  if (options.profile !== undefined) profileChildren(options.profile)
   const startedAt = new Date()
   const machine = thisMachine()
   const notes: string[] = []

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { childEnvironment, childrenFile } from './bundle.ts'
+import { childArguments, childEnvironment, childrenFile } from './bundle.ts'
 
 /** What can be called: functions of one argument, or none. */
 export type CallsOf<Calls> = { readonly [Name in keyof Calls]: (argument: never) => unknown }
@@ -57,8 +57,7 @@ export class Child<Calls extends CallsOf<Calls>> {
     const file = await childrenFile()
     const child = fork(file, [program, JSON.stringify(options)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      // Not those of this process: a loader is not needed there.
-      execArgv: [],
+      execArgv: childArguments(program),
       env: childEnvironment(file),
     })
     return new Child<Calls>(program, child)
