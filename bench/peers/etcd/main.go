@@ -106,10 +106,11 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	value := string(loadgen.Value(load.Bytes))
 	for i := 0; i < load.InFlight; i++ {
 		client, next := clients[i%len(clients)], i
-		all.Ask = append(all.Ask, func() (int, error) {
+		all.Ask = append(all.Ask, func() (loadgen.Answered, error) {
+			asked := time.Now()
 			next += load.InFlight
 			_, err := client.Put(context.Background(), keys[next%keyCount], value)
-			return 1, err
+			return loadgen.One(asked), err
 		})
 	}
 	return all, nil

@@ -1,10 +1,10 @@
 // The load generator for NATS JetStream: three servers and one stream with three replicas, driven through NATS' own Go
 // client.
 //
-// Its best shape: asynchronous publishing over up to 4 connections to the server that leads the stream, so that
-// messages are written to sockets many at a time and none is handed on between servers. An acknowledgement means that a
-// majority has stored the message: in a file that is not flushed ("disk"; NATS 2.9 flushes every two minutes), or in
-// memory.
+// Its best shape: asynchronous publishing over up to 4 connections to the server that leads the stream, with one
+// goroutine for each, so that messages are written to sockets many at a time and none is handed on between servers. An
+// acknowledgement means that a majority has stored the message: in a file that is not flushed ("disk"; NATS 2.9 flushes
+// every two minutes), or in memory.
 package main
 
 import (
@@ -98,43 +98,96 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	var opened []*nats.Conn
-	all := &loadgen.Clients{Leader: leader, Close: func() {
-		for _, connection := range opened {
-			connection.Close()
-		}
-	}}
-	count := loadgen.Min(load.InFlight, connections)
-	value := loadgen.Value(load.Bytes)
-	for i := 0; i < count; i++ {
-		connection, err := dial(urls[leader])
-		if err != nil {
-			all.Close()
-			return nil, err
-		}
-		opened = append(opened, connection)
-		share := loadgen.Share(load.InFlight, count, i)
-		jetStream, err := connection.JetStream(nats.PublishAsyncMaxPending(share + 1))
-		if err != nil {
-			all.Close()
-			return nil, err
-		}
-		for j := 0; j < share; j++ {
-			all.Ask = append(all.Ask, func() (int, error) {
-				future, err := jetStream.PublishMsgAsync(&nats.Msg{Subject: subject, Data: value})
-				if err != nil {
-					return 0, err
-				}
-				select {
-				case <-future.Ok():
-					return 1, nil
-				case err := <-future.Err():
-					return 0, err
-				}
-			})
+	all := &loadgen.Clients{Leader: leader}
+	var publishers []*publisher
+	all.Close = func() {
+		for _, each := range publishers {
+			each.close()
 		}
 	}
+	count := loadgen.Min(load.InFlight, connections)
+	for i := 0; i < count; i++ {
+		each, err := newPublisher(urls[leader], loadgen.Share(load.InFlight, count, i), loadgen.Value(load.Bytes))
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		publishers = append(publishers, each)
+		all.Ask = append(all.Ask, each.ask)
+	}
 	return all, nil
+}
+
+// publisher keeps its share of messages under way on one connection. Acknowledgements come in the order of the messages,
+// so that one goroutine is enough, which always waits for the oldest.
+type publisher struct {
+	connection *nats.Conn
+	jetStream  nats.JetStreamContext
+	message    *nats.Msg
+	failed     chan error
+	// A ring of what is under way.
+	futures       []nats.PubAckFuture
+	asked         []time.Time
+	oldest, count int
+}
+
+func newPublisher(url string, share int, value []byte) (*publisher, error) {
+	connection, err := dial(url)
+	if err != nil {
+		return nil, err
+	}
+	p := &publisher{
+		connection: connection,
+		message:    &nats.Msg{Subject: subject, Data: value},
+		failed:     make(chan error, 1),
+		futures:    make([]nats.PubAckFuture, share),
+		asked:      make([]time.Time, share),
+	}
+	p.jetStream, err = connection.JetStream(nats.PublishAsyncMaxPending(share+1), nats.PublishAsyncErrHandler(p.fail))
+	if err != nil {
+		connection.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// ask publishes as many as may be under way and waits for the oldest.
+func (p *publisher) ask() (loadgen.Answered, error) {
+	for p.count < len(p.futures) {
+		asked := time.Now()
+		future, err := p.jetStream.PublishMsgAsync(p.message)
+		if err != nil {
+			return loadgen.Answered{}, err
+		}
+		last := (p.oldest + p.count) % len(p.futures)
+		p.futures[last], p.asked[last] = future, asked
+		p.count++
+	}
+	select {
+	case <-p.futures[p.oldest].Ok():
+	case err := <-p.failed:
+		return loadgen.Answered{}, err
+	}
+	answered := loadgen.One(p.asked[p.oldest])
+	p.oldest = (p.oldest + 1) % len(p.futures)
+	p.count--
+	return answered, nil
+}
+
+func (p *publisher) fail(_ nats.JetStream, _ *nats.Msg, err error) {
+	select {
+	case p.failed <- err:
+	default:
+	}
+}
+
+// close waits for what is under way, so that nothing of it is left in the next measurement.
+func (p *publisher) close() {
+	select {
+	case <-p.jetStream.PublishAsyncComplete():
+	case <-time.After(dialLimit):
+	}
+	p.connection.Close()
 }
 
 func dial(url string) (*nats.Conn, error) {

@@ -104,14 +104,15 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 		}
 		opened = append(opened, connection)
 		share, next := loadgen.Share(load.InFlight, count, i), i*keyCount/count
-		all.Ask = append(all.Ask, func() (int, error) {
+		all.Ask = append(all.Ask, func() (loadgen.Answered, error) {
+			answered := loadgen.Answered{Operations: share, Asked: time.Now()}
 			for j := 0; j < share; j++ {
 				next++
 				if err := connection.Send("SET", keys[next%keyCount], value); err != nil {
-					return 0, err
+					return answered, err
 				}
 			}
-			return share, waited(connection, share)
+			return answered, waited(connection, share)
 		})
 	}
 	return all, nil

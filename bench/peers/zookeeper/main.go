@@ -113,10 +113,11 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	value := loadgen.Value(load.Bytes)
 	for i := 0; i < load.InFlight; i++ {
 		session, next := opened[i%len(opened)], i
-		all.Ask = append(all.Ask, func() (int, error) {
+		all.Ask = append(all.Ask, func() (loadgen.Answered, error) {
+			asked := time.Now()
 			next += load.InFlight
 			_, err := session.Set(nodes[next%nodeCount], value, anyVersion)
-			return 1, err
+			return loadgen.One(asked), err
 		})
 	}
 	return all, nil

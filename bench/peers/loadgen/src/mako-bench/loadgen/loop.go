@@ -60,7 +60,7 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	var running sync.WaitGroup
 	for _, ask := range clients.Ask {
 		running.Add(1)
-		go func(ask func() (int, error)) {
+		go func(ask func() (Answered, error)) {
 			defer running.Done()
 			l.client(ask)
 		}(ask)
@@ -104,10 +104,9 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	}, nil
 }
 
-func (l *loop) client(ask func() (int, error)) {
+func (l *loop) client(ask func() (Answered, error)) {
 	for l.phase.Load() != ending {
-		from := time.Now()
-		operations, err := ask()
+		answered, err := ask()
 		if err != nil {
 			select {
 			case l.failure <- err:
@@ -116,9 +115,9 @@ func (l *loop) client(ask func() (int, error)) {
 			return
 		}
 		if l.phase.Load() == measuring {
-			l.latencies.add(time.Since(from), uint64(operations))
+			l.latencies.add(time.Since(answered.Asked), uint64(answered.Operations))
 		}
-		l.answered.Add(uint64(operations))
+		l.answered.Add(uint64(answered.Operations))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // Load is what is asked for in one measurement.
@@ -34,13 +35,22 @@ type Peer struct {
 	Connect func(load Load) (*Clients, error)
 }
 
+// Answered are operations that were asked for at the same time.
+type Answered struct {
+	Operations int
+	Asked      time.Time
+}
+
+// One is a single operation.
+func One(asked time.Time) Answered { return Answered{Operations: 1, Asked: asked} }
+
 // Clients are those of one measurement.
 type Clients struct {
 	// Leader is the server that they talk to, as a number from 0 in the order in which the servers were started.
 	Leader int
-	// Ask has one function for each goroutine that calls it again and again. Each call asks for one or more operations
-	// and returns how many they were when all of them have been answered with success.
-	Ask []func() (int, error)
+	// Ask has one function for each goroutine that calls it again and again. Each call returns when an operation, or all
+	// that were asked for together, have been answered with success.
+	Ask []func() (Answered, error)
 	// Close ends their connections.
 	Close func()
 }

@@ -34,7 +34,7 @@ type Servers struct {
 // Directory makes one for the files of one server.
 func (s *Servers) Directory(name string) (string, error) {
 	directory := filepath.Join(s.directory, name)
-	return directory, os.MkdirAll(directory, 0o755)
+	return directory, os.MkdirAll(directory, 0o700)
 }
 
 // Run starts a server. What it prints goes to a file, whose end is shown if the server ends by itself.
@@ -179,7 +179,7 @@ func FreePorts(count int) ([]int, error) {
 }
 
 func tail(file string) string {
-	const most = 2000
+	const most = 500
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
