@@ -5,9 +5,9 @@
 //   - A leader sends before its own flush, so that all three flush at once (Raft thesis, section 10.2.1). The library
 //     counts the leader's own flush: nothing of it is acknowledged before.
 //   - The disk is etcd's own write-ahead log, with one Save and one flush for each Ready; the memory is the library's
-//     own storage, compacted as soon as all three nodes have an entry.
-//   - The library has no transport: here a message is its protobuf with its length before it, on one TCP connection for
-//     each pair and direction, written with one system call for each turn.
+//     own storage, compacted whenever all three nodes have 1,024 more entries.
+//   - The library has no transport: here a message is its protobuf with a header before it, on one TCP connection for
+//     each pair and direction, written with one system call for each turn unless much is waiting.
 //   - Its clients run in the leader's turn: an operation is over when it is applied there, and the next one is proposed
 //     in the same turn. Each counts as answered only then.
 //
