@@ -75,10 +75,10 @@ async function run(options: BenchOptions): Promise<RunReport> {
   const progress = terminalProgress(process.stderr, count * options.rounds)
   const results = await runStages(stages, options, {
     ...progress,
-    failed: (message, ofOurs) => {
+    failed: (message, isFatal) => {
       note(message)
-      progress.failed(message, ofOurs)
-      if (ofOurs) process.exitCode = 1
+      progress.failed(message, isFatal)
+      if (isFatal) process.exitCode = 1
     },
   })
   progress.end()

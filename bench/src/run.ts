@@ -1,8 +1,8 @@
 // Runs the cells, stage by stage. Always true: rounds alternate (every cell of a stage once, then every cell again, in
 // turns forwards and backwards), so that a machine that is slower for a while is so for all of them; a subject that
-// fails is noted and left out from then on, and the others go on.
+// fails is noted and begins anew, or is left out from then on, and the others go on.
 
-import type { Cell, Sample, Stage, Subject } from './cell.ts'
+import { type Cell, pathOf, type Sample, type Stage, type Subject } from './cell.ts'
 
 export interface CellResult {
   readonly cell: Cell
@@ -19,10 +19,12 @@ export interface RunOptions {
 export interface RunObserver {
   stage(cells: readonly Cell[]): void
   measuring(cell: Cell, round: number): void
-  /** Something failed, and what that means for the rest; whether it is ours or a peer. */
-  failed(message: string, ofOurs: boolean): void
+  /** Something failed, and what that means for the rest; `isFatal` when one of ours is given up. */
+  failed(message: string, isFatal: boolean): void
 }
 
+/** On a busy machine a leader may lose its office for want of processor time, which says nothing about the next round. */
+const MAX_RESTARTS = 1
 /** How long a subject may take to go away. */
 const CLOSE_LIMIT_MS = 15_000
 /** A measurement that takes this much longer than it should is given up, if its system has not done so by itself. */
@@ -40,45 +42,83 @@ export async function runStages(
 
 async function runStage(cells: readonly Cell[], options: RunOptions, observer: RunObserver): Promise<CellResult[]> {
   const { rounds, seconds } = options
+  const share = seconds / rounds
   observer.stage(cells)
   const results = cells.map((cell) => ({ cell, samples: Array<Sample | undefined>(rounds).fill(undefined) }))
-  const failed = new Set<Subject>()
-  const fail = (subject: Subject, when: string, error: unknown): void => {
-    failed.add(subject)
-    observer.failed(
-      `${subject.title} has failed ${when} and is left out from there on: ${messageOf(error)}`,
-      subject.isOurs,
-    )
-  }
-  const subjects = [...new Set(cells.map(({ subject }) => subject))]
+  const lives = new Map(
+    [...new Set(cells.map(({ subject }) => subject))].map((each) => [each, new Life(each, observer)]),
+  )
   try {
-    await Promise.all(
-      subjects.map((subject) => subject.open().catch((error: unknown) => fail(subject, 'at its start', error))),
-    )
+    await Promise.all([...lives.values()].map((life) => life.begin()))
     for (let round = 0; round < rounds; round++) {
       for (const { cell, samples } of round % 2 === 0 ? results : results.toReversed()) {
-        if (failed.has(cell.subject)) continue
+        const life = lives.get(cell.subject)!
+        if (!life.isOpen) continue
         observer.measuring(cell, round)
-        const share = seconds / rounds
         const limitMs = (share * 2 + cell.overheadSeconds) * 1000 + PATIENCE_MS
         try {
           samples[round] = await within(limitMs, cell.measure(share))
         } catch (error) {
-          const load = cell.inFlight === null ? '' : ` with ${cell.inFlight} x ${cell.bytes ?? 0} B in flight`
-          fail(cell.subject, `in ${cell.name}${load}`, error)
+          await life.failed(`in ${pathOf(cell)}`, error)
         }
       }
     }
   } finally {
-    await Promise.all(
-      subjects.map((subject) =>
-        within(CLOSE_LIMIT_MS, subject.close()).catch((error: unknown) =>
-          observer.failed(`${subject.title} did not go away: ${messageOf(error)}`, subject.isOurs),
-        ),
-      ),
-    )
+    await Promise.all([...lives.values()].map((life) => life.end()))
   }
   return results
+}
+
+/** A subject while it is measured: it may fail and begin anew once, and is left out after that. */
+class Life {
+  readonly #subject: Subject
+  readonly #observer: RunObserver
+  #failures = 0
+  #isOpen = false
+  #mustClose = false
+
+  constructor(subject: Subject, observer: RunObserver) {
+    this.#subject = subject
+    this.#observer = observer
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  async begin(): Promise<void> {
+    this.#mustClose = true
+    try {
+      await this.#subject.open()
+      this.#isOpen = true
+    } catch (error) {
+      await this.failed('at its start', error)
+    }
+  }
+
+  async failed(where: string, error: unknown): Promise<void> {
+    this.#isOpen = false
+    const isLast = ++this.#failures > MAX_RESTARTS
+    const then = isLast ? 'is left out from there on' : 'begins anew'
+    this.#tell(`${this.#subject.title} has failed ${where} and ${then}: ${messageOf(error)}`, isLast)
+    await this.end()
+    if (!isLast) await this.begin()
+  }
+
+  async end(): Promise<void> {
+    if (!this.#mustClose) return
+    this.#mustClose = false
+    this.#isOpen = false
+    try {
+      await within(CLOSE_LIMIT_MS, this.#subject.close())
+    } catch (error) {
+      this.#tell(`${this.#subject.title} did not go away: ${messageOf(error)}`, true)
+    }
+  }
+
+  #tell(message: string, isFinal: boolean): void {
+    this.#observer.failed(message, isFinal && this.#subject.isOurs)
+  }
 }
 
 /** How long it will take, roughly. */
@@ -103,5 +143,6 @@ async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  // What a child has thrown comes with its stack, which nobody needs in a note.
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 }

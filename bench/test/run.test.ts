@@ -13,7 +13,7 @@ function observer(): RunObserver & { readonly seen: string[] } {
     seen,
     stage: (cells) => seen.push(`stage of ${cells.length}`),
     measuring: ({ system }, round) => seen.push(`${system} ${round}`),
-    failed: (message, ofOurs) => seen.push(`${ofOurs ? 'ours' : 'peer'}: ${message}`),
+    failed: (message, isFatal) => seen.push(`${isFatal ? 'fatal' : 'noted'}: ${message}`),
   }
 }
 
@@ -44,15 +44,15 @@ describe('a run', () => {
     expect(later.calls).toEqual(['open', 'close'])
   })
 
-  it('leaves out who fails from there on, says so, and goes on with the others', async () => {
+  it('begins anew with who fails, leaves it out when it fails again, and goes on with the others', async () => {
     const peer = fakeSubject('a peer', false)
     const watch = observer()
     const results = await runStages(
       [
         stage(
           fakeCell({ system: 'ours' }, [1, 2, 3]),
-          fakeCell({ system: 'peer', subject: peer }, [10, 'it hangs', 30]),
-          fakeCell({ system: 'peer', bytes: 1024, subject: peer }, [100, 200, 300]),
+          fakeCell({ system: 'peer', subject: peer }, ['it hangs', 20, 30]),
+          fakeCell({ system: 'peer', bytes: 1024, subject: peer }, [100, 'it hangs', 300]),
         ),
       ],
       { rounds: 3, seconds: 1 },
@@ -60,22 +60,36 @@ describe('a run', () => {
     )
     expect(results.map(({ samples }) => samples.map((each) => each?.rate))).toEqual([
       [1, 2, 3],
-      [10, undefined, undefined],
-      [100, 200, undefined],
+      [undefined, undefined, undefined],
+      [100, undefined, undefined],
     ])
     expect(watch.seen.filter((each) => each.includes('failed'))).toEqual([
-      'peer: a peer has failed in group/what with 64 x 100 B in flight and is left out from there on: it hangs',
+      'noted: a peer has failed in group/what/64/100/peer and begins anew: it hangs',
+      'noted: a peer has failed in group/what/64/1024/peer and is left out from there on: it hangs',
     ])
-    expect(peer.calls).toEqual(['open', 'close'])
+    expect(peer.calls).toEqual(['open', 'close', 'open', 'close'])
+  })
+
+  it('says that it has failed when one of ours is given up', async () => {
+    const watch = observer()
+    const ours = fakeCell({ system: 'ours', subject: fakeSubject('ours') }, ['no leader\n at line 1', 'no leader'])
+    await runStages([stage(ours)], { rounds: 2, seconds: 1 }, watch)
+    expect(watch.seen.filter((each) => each.includes('failed'))).toEqual([
+      'noted: ours has failed in group/what/64/100/ours and begins anew: no leader',
+      'fatal: ours has failed in group/what/64/100/ours and is left out from there on: no leader',
+    ])
   })
 
   it('goes on without who cannot be started, and closes it all the same', async () => {
-    const closed: string[] = []
+    const calls: string[] = []
     const subject = {
       title: 'broken',
       isOurs: true,
-      open: () => Promise.reject(new Error('no disk')),
-      close: () => Promise.resolve(void closed.push('broken')),
+      open: () => {
+        calls.push('open')
+        return Promise.reject(new Error('no disk'))
+      },
+      close: () => Promise.resolve(void calls.push('close')),
     }
     const watch = observer()
     const results = await runStages(
@@ -84,8 +98,8 @@ describe('a run', () => {
       watch,
     )
     expect(results.map(({ samples }) => samples[0]?.rate)).toEqual([undefined, 1])
-    expect(watch.seen).toContain('ours: broken has failed at its start and is left out from there on: no disk')
-    expect(closed).toEqual(['broken'])
+    expect(watch.seen).toContain('fatal: broken has failed at its start and is left out from there on: no disk')
+    expect(calls).toEqual(['open', 'close', 'open', 'close'])
   })
 
   it('is estimated', () => {

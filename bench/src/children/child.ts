@@ -99,6 +99,10 @@ export class Child<Calls extends CallsOf<Calls>> {
     })
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== undefined
+  }
+
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#process.kill(signal)
   }

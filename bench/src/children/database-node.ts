@@ -29,8 +29,8 @@ export interface DatabaseProgress {
 }
 
 export interface DatabaseNodeCalls extends NodeCalls {
-  /** Puts the first rows there, on the node that leads. */
-  readonly load: () => Promise<void>
+  /** Puts the first rows there; false when this node does not lead, or no longer: then another one is to be asked. */
+  readonly load: () => Promise<boolean>
   readonly begin: (load: DatabaseLoad) => Promise<void>
   readonly measure: (seconds: number) => Promise<PromiseResult>
   readonly progress: () => DatabaseProgress
@@ -77,12 +77,13 @@ function execute(
   }
 }
 
-async function load(database: Database, workload: DatabaseWorkload): Promise<void> {
-  while (database.status().shard.role !== 'leading') await after(5)
+async function load(database: Database, workload: DatabaseWorkload): Promise<boolean> {
+  while (database.status().shard.role === 'recovering') await after(5)
   for (const step of workload.loadSteps()) {
     for (;;) {
       const result = database.load(step)
       if (result.status === 'SUCCESS') break
+      if (result.status === 'NOT_LEADER') return false
       if (result.status !== 'BUSY') throw new Error(`Loading was ${result.status}.`)
       await after(result.retryAfterMs)
     }
@@ -90,5 +91,5 @@ async function load(database: Database, workload: DatabaseWorkload): Promise<voi
     await nextTurn()
   }
   const { status } = await database.finishLoading()
-  if (status !== 'SUCCESS') throw new Error(`Loading ended ${status}.`)
+  return status === 'SUCCESS'
 }

@@ -33,19 +33,22 @@ class SharedRunner {
   #users = 0
 
   subject(title: string): Subject {
-    let isOpen = false
+    let isUser = false
     return {
       title,
       isOurs: true,
       open: async () => {
-        isOpen = true
+        isUser = true
         this.#users++
         this.#child ??= Child.start<MicroRunnerCalls>('micro-runner', {})
         await this.#child
       },
       close: async () => {
-        if (!isOpen || --this.#users > 0) return
-        const child = await this.#child!
+        if (!isUser) return
+        isUser = false
+        this.#users--
+        const child = await this.#child
+        if (child === undefined || (this.#users > 0 && !child.hasEnded)) return
         this.#child = undefined
         await child.call('stop', undefined, 3000).catch(() => undefined)
         await child.ended()
@@ -54,7 +57,8 @@ class SharedRunner {
   }
 
   async run(key: string, seconds: number): ReturnType<Cell['measure']> {
-    const child = await this.#child!
+    this.#child ??= Child.start<MicroRunnerCalls>('micro-runner', {})
+    const child = await this.#child
     return await child.call('run', { key, seconds }, seconds * 2000 + PATIENCE_MS)
   }
 }
