@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ const (
 	// What the stream keeps; older messages are dropped.
 	streamBytes = 1 << 30
 	dialLimit   = 10 * time.Second
+	closeLimit  = 2 * time.Second
 )
 
 // Of the servers, for clients.
@@ -101,8 +103,10 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	all := &loadgen.Clients{Leader: leader}
 	var publishers []*publisher
 	all.Close = func() {
+		limit, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
 		for _, each := range publishers {
-			each.close()
+			each.close(limit)
 		}
 	}
 	count := loadgen.Min(load.InFlight, connections)
@@ -181,11 +185,12 @@ func (p *publisher) fail(_ nats.JetStream, _ *nats.Msg, err error) {
 	}
 }
 
-// close waits for what is under way, so that nothing of it is left in the next measurement.
-func (p *publisher) close() {
+// close waits for what is under way, so that nothing of it is left in the next measurement, but not for long: when all
+// goes well those are the messages of a moment.
+func (p *publisher) close(limit context.Context) {
 	select {
 	case <-p.jetStream.PublishAsyncComplete():
-	case <-time.After(dialLimit):
+	case <-limit.Done():
 	}
 	p.connection.Close()
 }

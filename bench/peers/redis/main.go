@@ -1,6 +1,6 @@
 // The load generator for Redis: a primary and two replicas, driven through the Go client redigo.
 //
-// Its best shape: up to 8 connections, each of which sends its share of SETs and one WAIT 1 in one go and then reads all
+// Its best shape: up to 4 connections, each of which sends its share of SETs and one WAIT 1 in one go and then reads all
 // answers; the time of each SET is that of its batch. WAIT 1 says that one of two replicas has the writes in memory, so
 // that two of three servers have them; with an append-only file the primary has flushed them too ("disk"), the replica
 // may not have. That is replication without consensus: nobody is elected, and acknowledged writes can be lost.
@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	connections = 8
+	connections = 4
 	// Keys that are written again and again.
 	keyCount = 10_000
 	// Of the servers that must have a write beside the primary, and how long they may take.

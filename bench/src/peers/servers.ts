@@ -24,7 +24,7 @@ export const SERVERS: Readonly<Record<ServerName, Server>> = {
     name: 'etcd',
     title: 'etcd 3.4, as Debian 12 has it',
     shape:
-      'Put through clientv3 (Go), up to 16 connections to the leader, 10,000 keys. disk: a majority has flushed. ' +
+      'Put through clientv3 (Go), a connection for each 32 in flight, at most 16, to the leader, 10,000 keys. disk: a majority has flushed. ' +
       'memory: --unsafe-no-fsync. It refuses more than 5,000 in flight.',
     needed: [
       { debianPackage: 'etcd-server', file: 'etcd' },
@@ -51,7 +51,7 @@ export const SERVERS: Readonly<Record<ServerName, Server>> = {
     name: 'redis',
     title: 'Redis 7.0, as Debian 12 has it',
     shape:
-      'SETs and one WAIT 1 for each batch through redigo (Go), up to 8 connections, a primary and two replicas; the ' +
+      'SETs and one WAIT 1 for each batch through redigo (Go), up to 4 connections, a primary and two replicas; the ' +
       'time of an operation is that of its batch. disk: appendfsync always, where the flush of the primary is awaited ' +
       'and that of the replica is not. memory: no file. Replication, not consensus: acknowledged writes can be lost.',
     needed: [
