@@ -9,6 +9,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -24,12 +26,14 @@ const (
 	replicas    = 1
 	waitLimitMs = 20_000
 	dialLimit   = 10 * time.Second
+	// Of an append-only file, which only grows while clients are measured.
+	maxFileBytes = 1 << 30
 	// Longer than a measurement may stall: then the loop says so.
 	readLimit = 30 * time.Second
 )
 
-// Of the primary.
-var address string
+// Of the primary, and then of the replicas.
+var addresses []string
 
 func main() { loadgen.Serve(loadgen.Peer{Start: start, Connect: connect}) }
 
@@ -38,8 +42,8 @@ func start(servers *loadgen.Servers, setup string) error {
 	if err != nil {
 		return err
 	}
-	address = fmt.Sprintf("127.0.0.1:%d", ports[0])
 	for i, port := range ports {
+		addresses = append(addresses, fmt.Sprintf("127.0.0.1:%d", port))
 		name := fmt.Sprintf("n%d", i)
 		directory, err := servers.Directory(name)
 		if err != nil {
@@ -56,7 +60,7 @@ func start(servers *loadgen.Servers, setup string) error {
 			"--client-output-buffer-limit", "replica 1gb 1gb 60",
 		}
 		if setup == "disk" {
-			// Writing the file anew in the background would be in some measurements and not in others.
+			// Writing the file anew would be in some measurements and not in others: see shorten.
 			arguments = append(arguments,
 				"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
 		} else {
@@ -70,7 +74,7 @@ func start(servers *loadgen.Servers, setup string) error {
 		}
 	}
 	return servers.Until("a primary with its replicas", func() error {
-		connection, err := dial()
+		connection, err := dial(addresses[0])
 		if err != nil {
 			return err
 		}
@@ -87,6 +91,11 @@ func start(servers *loadgen.Servers, setup string) error {
 }
 
 func connect(load loadgen.Load) (*loadgen.Clients, error) {
+	for _, address := range addresses {
+		if err := shorten(address); err != nil {
+			return nil, err
+		}
+	}
 	var opened []redis.Conn
 	all := &loadgen.Clients{Close: func() {
 		for _, connection := range opened {
@@ -97,7 +106,7 @@ func connect(load loadgen.Load) (*loadgen.Clients, error) {
 	keys := loadgen.Keys("key", keyCount)
 	value := loadgen.Value(load.Bytes)
 	for i := 0; i < count; i++ {
-		connection, err := dial()
+		connection, err := dial(addresses[0])
 		if err != nil {
 			all.Close()
 			return nil, err
@@ -138,6 +147,45 @@ func waited(connection redis.Conn, sets int) error {
 	return err
 }
 
-func dial() (redis.Conn, error) {
+// shorten has a server write its append-only file anew, between two measurements, when that has become too long.
+func shorten(address string) error {
+	connection, err := dial(address)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	length, err := persistence(connection, "aof_current_size")
+	if err != nil || length < maxFileBytes {
+		return err
+	}
+	if _, err := connection.Do("BGREWRITEAOF"); err != nil {
+		return err
+	}
+	for end := time.Now().Add(readLimit); ; time.Sleep(20 * time.Millisecond) {
+		writing, err := persistence(connection, "aof_rewrite_in_progress")
+		if err != nil || writing == 0 {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s has not written its file anew after %v", address, readLimit)
+		}
+	}
+}
+
+// persistence is what a server says of its files, 0 when it has none.
+func persistence(connection redis.Conn, name string) (int, error) {
+	text, err := redis.String(connection.Do("INFO", "persistence"))
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(text, "\r\n") {
+		if strings.HasPrefix(line, name+":") {
+			return strconv.Atoi(strings.TrimPrefix(line, name+":"))
+		}
+	}
+	return 0, nil
+}
+
+func dial(address string) (redis.Conn, error) {
 	return redis.Dial("tcp", address, redis.DialConnectTimeout(dialLimit), redis.DialReadTimeout(readLimit))
 }
