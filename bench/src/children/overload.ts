@@ -13,6 +13,8 @@ export interface OverloadResult extends Cost {
   readonly led: boolean
 }
 
+/** A round ends when so much was taken, whatever time it has left: all of it stays on disk. */
+const MAX_BYTES = 1024 ** 3
 /** How long the rest may take once nothing is offered any more. */
 const DRAIN_LIMIT_MS = 10_000
 
@@ -31,7 +33,7 @@ export async function overload(engine: ReplicationEngine, bytes: number, seconds
     else if (status === 'NOT_LEADER') led = false
     else throw new Error(`addLog was ${status}.`)
     await nextTurn()
-  } while (led && performance.now() < end)
+  } while (led && operations * bytes < MAX_BYTES && performance.now() < end)
   watch.stop()
   // A node that has lost its leadership may not get there; that is told by `led`.
   await engine.drain({ signal: AbortSignal.timeout(DRAIN_LIMIT_MS) }).catch(() => undefined)

@@ -45,7 +45,8 @@ async function overload(subject: EngineSubject, seconds: number): Promise<Sample
   const end = await Promise.all(nodes.map(progressOf))
   const mib = (of: typeof start): number => of.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / MIB
   return sample({
-    rate: (result.operations / result.wallMs) * 1000,
+    // What was taken before a leader was lost is no rate.
+    rate: result.led ? (result.operations / result.wallMs) * 1000 : null,
     leaderCpuUsPerOp: result.cpuUs / result.operations,
     figures: [
       figure('rssStartMiB', mib(start)),
