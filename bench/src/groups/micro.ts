@@ -46,9 +46,10 @@ class SharedRunner {
       close: async () => {
         if (!isUser) return
         isUser = false
-        this.#users--
+        const isLast = --this.#users === 0
         const child = await this.#child
-        if (child === undefined || (this.#users > 0 && !child.hasEnded)) return
+        // One that has ended is not used again; whoever comes next starts another.
+        if (child === undefined || (!isLast && !child.hasEnded)) return
         this.#child = undefined
         await child.call('stop', undefined, 3000).catch(() => undefined)
         await child.ended()

@@ -75,8 +75,7 @@ class SystemSubject implements Subject {
   }
 
   async measure(load: SystemLoad, seconds: number): Promise<Sample> {
-    const load4 = { ...load, seconds, warmUpSeconds: seconds * WARM_UP }
-    return systemSample(await this.#running!.measure(load4))
+    return systemSample(await this.#running!.measure({ ...load, seconds, warmUpSeconds: seconds * WARM_UP }))
   }
 
   async close(): Promise<void> {
