@@ -52,7 +52,7 @@ export interface StartOptions {
   readonly directory: string
   /** What is run, with its arguments; the Go program of that folder when there is nothing here. */
   readonly command?: readonly string[]
-  /** Of clients, before the first measurement, so that none pays for what a server does on first use. */
+  /** At most, of clients, before the first measurement, so that none pays for what a server does on first use. */
   readonly warmUpSeconds: number
 }
 
