@@ -33,7 +33,8 @@ export interface Subject {
   readonly title: string
   /** Not a peer's: when it fails, so has the run. */
   readonly isOurs: boolean
-  open(): Promise<void>
+  /** @param warmUpSeconds - for which it works before anything is measured: what is translated at run time is so by then */
+  open(warmUpSeconds: number): Promise<void>
   /** Ends everything that `open` has begun, whether it succeeded or not. */
   close(): Promise<void>
 }

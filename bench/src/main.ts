@@ -15,6 +15,7 @@ import { type RunReport, thisMachine } from './report.ts'
 import { rowsOf } from './rows.ts'
 import { estimateSeconds, runStages } from './run.ts'
 import { ours, peers } from './systems/index.ts'
+import { presence } from './systems/present.ts'
 import { tablesText } from './table.ts'
 
 // An early end goes the ordinary way, so that children and temporary directories are removed.
@@ -50,21 +51,11 @@ async function run(options: BenchOptions): Promise<RunReport> {
   if (options.profile !== undefined) profileChildren(options.profile)
   const startedAt = new Date()
   const machine = thisMachine()
-  const notes: string[] = []
-  const note = (message: string): void => void notes.push(message)
-
   const wanted = peers.filter(({ name }) => options.peers.includes(name))
   const needed = new Set(systemsOf(chosen(groupsOf([...ours, ...wanted], DEFAULT_SECONDS), options.only)))
-  const present = await Promise.all(
-    wanted.map(async (peer) => {
-      if (!needed.has(peer.name)) return []
-      const missing = await peer.missing()
-      if (missing === undefined) return [peer]
-      note(`${peer.name} is left out: ${missing}`)
-      return []
-    }),
-  )
-  const systems = [...ours, ...present.flat()]
+  const { present, notes: absent } = await presence(wanted.filter(({ name }) => needed.has(name)))
+  const notes = [...absent]
+  const systems = [...ours, ...present]
   const groups = chosen(groupsOf(systems, DEFAULT_SECONDS), options.only)
   const stages = groups.flatMap((group) => group.stages)
   const about = Math.ceil(estimateSeconds(stages, options))
@@ -76,7 +67,7 @@ async function run(options: BenchOptions): Promise<RunReport> {
   const results = await runStages(stages, options, {
     ...progress,
     failed: (message, isFatal) => {
-      note(message)
+      notes.push(message)
       progress.failed(message, isFatal)
       if (isFatal) process.exitCode = 1
     },

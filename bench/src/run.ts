@@ -25,6 +25,8 @@ export interface RunObserver {
 
 /** On a busy machine a leader may lose its office for want of processor time, which says nothing about the next round. */
 const MAX_RESTARTS = 1
+/** Long enough, however long is measured. */
+const MAX_WARM_UP_SECONDS = 1
 /** How long a subject may take to go away. */
 const CLOSE_LIMIT_MS = 15_000
 /** A measurement that takes this much longer than it should is given up, if its system has not done so by itself. */
@@ -43,10 +45,11 @@ export async function runStages(
 async function runStage(cells: readonly Cell[], options: RunOptions, observer: RunObserver): Promise<CellResult[]> {
   const { rounds, seconds } = options
   const share = seconds / rounds
+  const warmUpSeconds = Math.min(MAX_WARM_UP_SECONDS, 2 * seconds)
   observer.stage(cells)
   const results = cells.map((cell) => ({ cell, samples: Array<Sample | undefined>(rounds).fill(undefined) }))
   const lives = new Map(
-    [...new Set(cells.map(({ subject }) => subject))].map((each) => [each, new Life(each, observer)]),
+    [...new Set(cells.map(({ subject }) => subject))].map((each) => [each, new Life(each, warmUpSeconds, observer)]),
   )
   try {
     await Promise.all([...lives.values()].map((life) => life.begin()))
@@ -72,13 +75,15 @@ async function runStage(cells: readonly Cell[], options: RunOptions, observer: R
 /** A subject while it is measured: it may fail and begin anew once, and is left out after that. */
 class Life {
   readonly #subject: Subject
+  readonly #warmUpSeconds: number
   readonly #observer: RunObserver
   #failures = 0
   #isOpen = false
   #mustClose = false
 
-  constructor(subject: Subject, observer: RunObserver) {
+  constructor(subject: Subject, warmUpSeconds: number, observer: RunObserver) {
     this.#subject = subject
+    this.#warmUpSeconds = warmUpSeconds
     this.#observer = observer
   }
 
@@ -89,7 +94,7 @@ class Life {
   async begin(): Promise<void> {
     this.#mustClose = true
     try {
-      await this.#subject.open()
+      await this.#subject.open(this.#warmUpSeconds)
       this.#isOpen = true
     } catch (error) {
       await this.failed('at its start', error)

@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Cell, Stage } from '../src/cell.ts'
 import { estimateSeconds, type RunObserver, runStages } from '../src/run.ts'
+import type { System } from '../src/system.ts'
+import { presence } from '../src/systems/present.ts'
 import { fakeCell, fakeSubject } from './fakes.ts'
 
 const stage = (...cells: Cell[]): Stage => ({ cells, setupSeconds: 5 })
@@ -104,5 +106,29 @@ describe('a run', () => {
 
   it('is estimated', () => {
     expect(estimateSeconds([stage(fakeCell({}), fakeCell({}))], { rounds: 3, seconds: 4 })).toBe(5 + 2 * (4 * 1.25 + 3))
+  })
+})
+
+describe('peers', () => {
+  const system = (name: string, missing: string | undefined): System => ({
+    name,
+    kind: 'server',
+    title: name,
+    shape: 'as it is',
+    setups: ['disk'],
+    missing: () => Promise.resolve(missing),
+    start: () => Promise.reject(new Error('not to be started')),
+  })
+
+  it('that are not installed are left out with a line each', async () => {
+    const [there, etcd, redis] = [
+      system('nats', undefined),
+      system('etcd', 'apt-get install etcd-server'),
+      system('redis', 'apt-get install redis-server'),
+    ]
+    expect(await presence([etcd, there, redis])).toEqual({
+      present: [there],
+      notes: ['etcd is left out: apt-get install etcd-server', 'redis is left out: apt-get install redis-server'],
+    })
   })
 })

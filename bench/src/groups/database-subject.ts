@@ -13,7 +13,6 @@ import type { Mix, WorkloadName } from '../workloads/workload.ts'
 const WARM_UP = 0.25
 const PATIENCE_MS = 20_000
 const FIRST_IN_FLIGHT = 256
-const FIRST_SECONDS = 0.6
 const LOAD_LIMIT_MS = 30_000
 /** How long followers may take to have everything. */
 const REPLAY_LIMIT_MS = 10_000
@@ -32,7 +31,7 @@ export class DatabaseSubject implements Subject {
     this.#streams = streams
   }
 
-  async open(): Promise<void> {
+  async open(warmUpSeconds: number): Promise<void> {
     this.#directory = mkdtempSync(join(tmpdir(), 'mako-bench-'))
     process.on('exit', this.#remove)
     const partitions = Array.from({ length: this.#streams }, (_, i) => i)
@@ -40,8 +39,7 @@ export class DatabaseSubject implements Subject {
     this.#nodes = await Trinity.start<DatabaseNodeCalls>('database-node', options, { workload: this.#workload })
     await this.#load()
     await this.#replayedPercent()
-    // What is translated at run time is translated by then.
-    await this.measure(this.#workload === 'tpcc' ? 'tpcc' : 'A', FIRST_IN_FLIGHT, FIRST_SECONDS)
+    await this.measure(this.#workload === 'tpcc' ? 'tpcc' : 'A', FIRST_IN_FLIGHT, warmUpSeconds)
   }
 
   /** Rates are those of safe transactions. */
