@@ -6,6 +6,7 @@ import { DEFAULT_PAXOS_OPTIONS } from '@mako/paxos'
 import { DEFAULT_RAFT_OPTIONS } from '@mako/raft'
 import { type Cell, figure, type Group, type Sample, sample } from '../cell.ts'
 import { sharedNowMs } from '../children/shared-clock.ts'
+import { firstOf } from '../first-of.ts'
 import { medianOf } from '../spread.ts'
 import type { ProtocolName } from '../systems/protocol.ts'
 import { type EngineNode, EngineSubject, progressOf, untilApplied } from './engine-subject.ts'
@@ -69,7 +70,7 @@ async function trial(subject: EngineSubject, fault: Fault): Promise<number> {
   await leader.child.call('nextCommit', undefined)
   // At any moment between two heartbeats.
   await after(Math.random() * DEFAULT_RAFT_OPTIONS.heartbeatMs)
-  const next = Promise.any(followers.map(nextCommit))
+  const next = firstOf(followers.map(nextCommit))
   const from = sharedNowMs()
   leader.child.signal(fault === 'kill' ? 'SIGKILL' : 'SIGSTOP')
   let ms: number

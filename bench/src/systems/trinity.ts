@@ -8,6 +8,7 @@ import { freeAddresses } from '../addresses.ts'
 import { type CallsOf, Child } from '../children/child.ts'
 import type { NodeCalls } from '../children/engine-node.ts'
 import type { NodeOptions } from '../children/open-engine.ts'
+import { firstOf } from '../first-of.ts'
 
 const NAMES = ['a', 'b', 'c']
 
@@ -56,7 +57,13 @@ export class Trinity<Calls extends CallsOf<Calls>> {
 
   /** The first that says it leads, of all or of some. */
   leader(among: readonly TrinityNode<Calls>[] = this.nodes): Promise<TrinityNode<Calls>> {
-    return first(among, (node) => nodeCalls(node).call('leading', undefined))
+    return firstOf(
+      among.map((node) =>
+        nodeCalls(node)
+          .call('leading', undefined)
+          .then(() => node),
+      ),
+    )
   }
 
   /** Starts a node that has ended again. */
@@ -79,15 +86,6 @@ export class Trinity<Calls extends CallsOf<Calls>> {
         await node.child.ended()
       }),
     )
-  }
-}
-
-/** The first node with an answer, which is dropped. @throws Error when none has one */
-async function first<Node>(nodes: readonly Node[], ask: (node: Node) => Promise<unknown>): Promise<Node> {
-  try {
-    return await Promise.any(nodes.map((node) => ask(node).then(() => node)))
-  } catch (error) {
-    throw error instanceof AggregateError ? (error.errors[0] as Error) : error
   }
 }
 
