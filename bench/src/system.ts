@@ -44,6 +44,8 @@ export interface System {
   /** As rows and `--only` have it: `mako-raft`, `etcd-raft`, `nats`. */
   readonly name: string
   readonly kind: 'ours' | 'library' | 'server'
+  /** Whether its clients wait for each operation: `only` when that is not its best shape, so that it is compared with the like. */
+  readonly waiting?: 'only' | 'also'
   /** What it is, in which version. */
   readonly title: string
   /** How it is driven, and why that is its best shape. */

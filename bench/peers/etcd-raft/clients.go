@@ -1,6 +1,8 @@
 package main
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"mako-bench/library"
@@ -24,6 +26,9 @@ type client struct {
 }
 
 func (n *node) start(load library.Load, meter *library.Meter) func() {
+	if load.Waiting {
+		return n.startWaiting(load, meter)
+	}
 	l := &loop{
 		node:    n,
 		meter:   meter,
@@ -60,5 +65,32 @@ func (c *client) answer() {
 	l.waiting--
 	if l.waiting == 0 {
 		close(l.ended)
+	}
+}
+
+// startWaiting has a goroutine for each operation in flight, which proposes and waits until it is applied: how the library
+// is used where whoever asks is a connection of its own.
+func (n *node) startWaiting(load library.Load, meter *library.Meter) func() {
+	payload := make([]byte, load.Bytes)
+	var ended int32
+	var all sync.WaitGroup
+	all.Add(load.InFlight)
+	for i := 0; i < load.InFlight; i++ {
+		go func() {
+			defer all.Done()
+			applied := make(chan struct{}, 1)
+			answered := func() { applied <- struct{}{} }
+			propose := func() { n.propose(payload, answered) }
+			for atomic.LoadInt32(&ended) == 0 {
+				asked := library.Now()
+				n.do(propose)
+				<-applied
+				meter.Done(library.Now() - asked)
+			}
+		}()
+	}
+	return func() {
+		atomic.StoreInt32(&ended, 1)
+		all.Wait()
 	}
 }

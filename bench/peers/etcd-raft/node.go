@@ -107,6 +107,13 @@ func (n *node) call(task func()) {
 	}()
 }
 
+// do has something done in the node's next turn, by the caller when nobody else is at it.
+func (n *node) do(task func()) {
+	n.mutex.Lock()
+	n.calls = append(n.calls, task)
+	n.work()
+}
+
 // work takes one turn after the other until there is nothing to do, or leaves that to whoever is doing it. It is called
 // with the mutex held, and gives it back.
 func (n *node) work() {

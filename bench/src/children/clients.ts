@@ -18,6 +18,8 @@ export interface ClientLoad {
   readonly inFlight: number
   readonly bytes: number
   readonly warmUpSeconds: number
+  /** Whether clients wait for a promise each, instead of being called back. One partition only. @default false */
+  readonly waiting?: boolean
 }
 
 /** Its processor time is that of the process of the clients. */

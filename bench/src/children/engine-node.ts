@@ -1,7 +1,8 @@
 // One node of three processes, and on request the clients beside the leader.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as after } from 'node:timers/promises'
 import type { ReplicationEngine } from '@mako/engine'
+import { PromiseClients } from '../promise-clients.ts'
 import { ownCpuUs } from '../stopwatch.ts'
 import { serve } from './child.ts'
 import { type ClientLoad, Clients, type LoopResult } from './clients.ts'
@@ -42,6 +43,7 @@ export async function engineNode(options: EngineNodeOptions): Promise<void> {
   const clients = new Clients(engine)
   const next = new NextCommit(engine)
   let load: 'clients' | 'other' = 'other'
+  let waiting: PromiseClients | undefined
   engine.onApply({
     leader: (entry) => (load === 'clients' ? clients.applied(entry) : undefined),
     follower: () => undefined,
@@ -50,19 +52,40 @@ export async function engineNode(options: EngineNodeOptions): Promise<void> {
   serve<EngineNodeCalls>({
     leading: () => leading(engine),
     cpuUs: ownCpuUs,
-    begin: (clientLoad) => {
+    begin: async (clientLoad) => {
+      if (clientLoad.waiting === true) {
+        waiting = waitingClients(engine, clientLoad)
+        waiting.begin()
+        await after(clientLoad.warmUpSeconds * 1000)
+        return
+      }
       load = 'clients'
-      return clients.begin(clientLoad)
+      await clients.begin(clientLoad)
     },
     measure: async (seconds) => {
-      const result = await clients.measure(seconds)
+      const result = await (waiting ?? clients).measure(seconds)
       load = 'other'
+      waiting = undefined
       return result
     },
     overload: ({ bytes, seconds }) => overload(engine, bytes, seconds),
     progress: () => progress(engine),
     nextCommit: () => next.find(),
     stop: () => engine.stop(),
+  })
+}
+
+/** Each adds an entry and waits for its outcome, as most applications do. */
+function waitingClients(engine: ReplicationEngine, { inFlight, bytes }: ClientLoad): PromiseClients {
+  const payload = new Uint8Array(bytes).fill(7)
+  return new PromiseClients({
+    inFlight,
+    expected: 'APPLIED',
+    start: () => {
+      const result = engine.addLog(payload)
+      if (result.status === 'BUSY') return undefined
+      return result.status === 'SUCCESS' ? result.outcome : Promise.resolve(result)
+    },
   })
 }
 

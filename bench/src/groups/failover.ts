@@ -18,7 +18,7 @@ const ABOUT: Readonly<Record<Fault, string>> = {
   silence: 'the leader is stopped (SIGSTOP), its connections stay open; ms to the next committed entry at a survivor',
 }
 /** Trials of each kind in a run of the default length; a longer run has more. */
-const TRIALS: Readonly<Record<Fault, number>> = { kill: 20, silence: 10 }
+const TRIALS: Readonly<Record<Fault, number>> = { kill: 20, silence: 8 }
 /** Smaller than the default, so that a node is back soon; nothing that is measured depends on it. */
 const SEGMENT_BYTES = 1024 * 1024
 const LIMIT_MS = 20_000

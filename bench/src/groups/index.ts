@@ -2,7 +2,7 @@
 
 import type { Group } from '../cell.ts'
 import type { System } from '../system.ts'
-import { makoRaft } from '../systems/mako.ts'
+import { makoRaft, makoRaftWaiting } from '../systems/mako.ts'
 import { engineGroup } from './engine.ts'
 import { failoverGroup } from './failover.ts'
 import { memoryGroup } from './memory.ts'
@@ -10,13 +10,15 @@ import { microGroup } from './micro.ts'
 import { replayGroup } from './replay.ts'
 import { serversGroup } from './servers.ts'
 import { transactionsGroup } from './transactions.ts'
+import { waitingGroup } from './waiting.ts'
 import { ycsbGroup } from './ycsb.ts'
 
 /** `systems`: all that may be measured; `defaultSeconds`: of a cell, when nothing else is asked for. */
 export function groupsOf(systems: readonly System[], defaultSeconds: number): Group[] {
   const ofKind = (...kinds: readonly System['kind'][]): System[] => systems.filter(({ kind }) => kinds.includes(kind))
   return [
-    engineGroup(ofKind('ours', 'library')),
+    engineGroup(ofKind('ours', 'library').filter(({ waiting }) => waiting !== 'only')),
+    waitingGroup([makoRaftWaiting, ...ofKind('library').filter(({ waiting }) => waiting !== undefined)]),
     serversGroup([makoRaft, ...ofKind('server')]),
     transactionsGroup(),
     ycsbGroup(),

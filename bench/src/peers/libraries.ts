@@ -59,5 +59,15 @@ export function librarySystem({ name, title, shape, needed }: Library): System {
   }
 }
 
+/** The same with clients as most programs have them: each is a goroutine that waits until its entry is applied. */
+export const etcdRaftWaiting: System = {
+  ...librarySystem(LIBRARIES['etcd-raft']),
+  name: 'etcd-raft-waiting',
+  waiting: 'only',
+  shape: 'like etcd-raft, but clients are goroutines: each proposes an entry and waits until it is applied',
+  start: (setup, directory) =>
+    LoadGenerator.start({ name: 'etcd-raft', setup, directory, warmUpSeconds: WARM_UP_SECONDS, waiting: true }),
+}
+
 export const etcdRaft: System = librarySystem(LIBRARIES['etcd-raft'])
-export const hashicorpRaft: System = librarySystem(LIBRARIES['hashicorp-raft'])
+export const hashicorpRaft: System = { ...librarySystem(LIBRARIES['hashicorp-raft']), waiting: 'also' }

@@ -54,6 +54,8 @@ export interface StartOptions {
   readonly command?: readonly string[]
   /** At most, of clients, before the first measurement, so that none pays for what a server does on first use. */
   readonly warmUpSeconds: number
+  /** Clients that wait for each operation, where the program has both kinds. */
+  readonly waiting?: boolean
 }
 
 interface Waiting {
@@ -67,8 +69,11 @@ export class LoadGenerator implements RunningSystem {
   #waiting: Waiting | undefined
   #ended: string | undefined
 
-  private constructor(name: string, [program, ...argv]: readonly string[]) {
+  readonly #waitingClients: boolean
+
+  private constructor(name: string, [program, ...argv]: readonly string[], waitingClients: boolean) {
     this.#name = name
+    this.#waitingClients = waitingClients
     this.#process = spawn(program ?? name, argv, {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PATH: SEARCH_PATH },
@@ -82,8 +87,9 @@ export class LoadGenerator implements RunningSystem {
   }
 
   /** @throws Error when the program cannot be made or the servers do not come up; nothing of them is left then */
-  static async start({ name, command, setup, directory, warmUpSeconds }: StartOptions): Promise<LoadGenerator> {
-    const generator = new LoadGenerator(name, command ?? [await goProgram(name)])
+  static async start(options: StartOptions): Promise<LoadGenerator> {
+    const { name, command, setup, directory, warmUpSeconds, waiting = false } = options
+    const generator = new LoadGenerator(name, command ?? [await goProgram(name)], waiting)
     try {
       await generator.#ask({ start: { setup, directory, warmUpSeconds } }, START_LIMIT_MS)
       return generator
@@ -95,7 +101,8 @@ export class LoadGenerator implements RunningSystem {
 
   async measure({ inFlight, bytes, seconds, warmUpSeconds }: Load): Promise<Measurement> {
     const limitMs = (seconds + warmUpSeconds) * 1000 + PATIENCE_MS
-    const answer = await this.#ask({ run: { inFlight, bytes, seconds, warmUpSeconds } }, limitMs)
+    const waiting = this.#waitingClients ? { waiting: true } : {}
+    const answer = await this.#ask({ run: { inFlight, bytes, seconds, warmUpSeconds, ...waiting } }, limitMs)
     if (answer.type !== 'measured') throw this.#error('it has measured nothing')
     return answer.measurement
   }

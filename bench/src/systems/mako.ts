@@ -16,6 +16,15 @@ import { Trinity } from './trinity.ts'
 export const makoRaft: System = mako('raft', 1)
 export const makoPaxos: System = mako('paxos', 1)
 
+/** The same with clients as most applications have them: each adds an entry and waits for the promise of its outcome. */
+export const makoRaftWaiting: System = {
+  ...makoRaft,
+  name: 'mako-raft-waiting',
+  shape: 'clients inside the process of the leader; each adds an entry and waits for the promise of its outcome',
+  setups: ['disk', 'memory'],
+  start: (setup, directory) => RunningMako.start(setup, (life) => open('raft', [0], setup, directory, life, true)),
+}
+
 /** Payload bytes of a log after which it begins anew. */
 const MAX_LOG_BYTES: Readonly<Record<Setup, number>> = {
   disk: 2 * 1024 ** 3,
@@ -86,6 +95,7 @@ async function open(
   setup: Setup,
   directory: string,
   life: number,
+  waiting = false,
 ): Promise<Life> {
   const shared = { protocol, partitions, preferredLeader: 'a' }
   switch (setup) {
@@ -94,21 +104,22 @@ async function open(
       return oneProcess(child)
     }
     case 'memory':
-      return threeProcesses(await Trinity.start<EngineNodeCalls>('engine-node', shared), undefined)
+      return threeProcesses(await Trinity.start<EngineNodeCalls>('engine-node', shared), undefined, waiting)
     case 'disk': {
       const own = join(directory, String(life))
       await mkdir(own)
-      return threeProcesses(await Trinity.start<EngineNodeCalls>('engine-node', { ...shared, directory: own }), own)
+      const trinity = await Trinity.start<EngineNodeCalls>('engine-node', { ...shared, directory: own })
+      return threeProcesses(trinity, own, waiting)
     }
   }
 }
 
-function threeProcesses(trinity: Trinity<EngineNodeCalls>, directory: string | undefined): Life {
+function threeProcesses(trinity: Trinity<EngineNodeCalls>, directory: string | undefined, waiting: boolean): Life {
   return {
     measure: async (load) => {
       const leader = await trinity.leader()
       const followers = trinity.nodes.filter((node) => node !== leader)
-      await leader.child.call('begin', load)
+      await leader.child.call('begin', { ...load, waiting })
       const before = await trinity.cpuUs(followers)
       const result = await leader.child.call('measure', load.seconds, load.seconds * 1000 + PATIENCE_MS)
       const after = await trinity.cpuUs(followers)

@@ -15,6 +15,8 @@ type Load struct {
 	Bytes         int     `json:"bytes"`
 	Seconds       float64 `json:"seconds"`
 	WarmUpSeconds float64 `json:"warmUpSeconds"`
+	// Clients are goroutines that wait, where the driver has both kinds.
+	Waiting bool `json:"waiting"`
 }
 
 // Result is what a measurement has found.
