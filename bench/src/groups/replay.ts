@@ -1,7 +1,9 @@
 // Followers: whether they apply everything that the leader commits, and how fast when they have to.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Cell, figure, type Group, type Sample, sample } from '../cell.ts'
 import type { ClientLoad, LoopResult } from '../children/clients.ts'
+import type { NodeProgress } from '../children/engine-node.ts'
 import type { ProtocolName } from '../systems/protocol.ts'
 import { type EngineNode, EngineSubject, progressOf, untilApplied } from './engine-subject.ts'
 
@@ -52,10 +54,14 @@ async function together(subject: EngineSubject, seconds: number): Promise<Sample
   const { leader, followers } = await subject.roles()
   const all = [leader, ...followers]
   await leader.child.call('begin', loadFor(seconds))
-  const before = await Promise.all(all.map(progressOf))
-  const result = await run(leader, seconds)
-  const after = await Promise.all(all.map(progressOf))
-  const { commit, atMs } = after[0]!
+  // Both looks are under load: what is on its way to the followers then is as much at the one as at the other.
+  const look = async (): Promise<readonly [NodeProgress[], NodeProgress[]]> => {
+    const first = await Promise.all(all.map(progressOf))
+    await pause(seconds * 900)
+    return [first, await Promise.all(all.map(progressOf))]
+  }
+  const [result, [before, after]] = await Promise.all([run(leader, seconds), look()])
+  const { commit, atMs } = await progressOf(leader)
   const caughtUp = await Promise.all(followers.map((node) => untilApplied(node, commit)))
   const rates = all.map((_, i) => perSecond(after[i]!.applied - before[i]!.applied, after[i]!.atMs - before[i]!.atMs))
   const [committed, ...replayed] = rates
