@@ -110,7 +110,8 @@ export class PromiseClients {
     if (status === this.#options.expected) {
       this.#answered++
       this.#histogram.record(Math.max(1, Math.round((performance.now() - from) * 1e6)))
-      if (this.#running) this.#schedule()
+      // At once, as the code behind an `await` would.
+      if (this.#running) this.#slice()
     } else {
       this.#failure ??= new Error(`An operation ended ${status}.`)
       this.#running = false
