@@ -33,8 +33,9 @@ export interface Subject {
   readonly title: string
   /** Not a peer's: when it fails, so has the run. */
   readonly isOurs: boolean
-  /** @param warmUpSeconds - for which it works before anything is measured: what is translated at run time is so by then */
-  open(warmUpSeconds: number): Promise<void>
+  open(): Promise<void>
+  /** Works for about so long before anything is measured, alone on the machine: what is translated at run time is so by then. */
+  warmUp?(seconds: number): Promise<void>
   /** Ends everything that `open` has begun, whether it succeeded or not. */
   close(): Promise<void>
 }

@@ -25,8 +25,10 @@ export interface RunObserver {
 
 /** On a busy machine a leader may lose its office for want of processor time, which says nothing about the next round. */
 const MAX_RESTARTS = 1
+/** For so many times what a cell is measured a subject works before. */
+const WARM_UP = 10
 /** Long enough, however long is measured. */
-const MAX_WARM_UP_SECONDS = 1
+const MAX_WARM_UP_SECONDS = 5
 /** How long a subject may take to go away. */
 const CLOSE_LIMIT_MS = 15_000
 /** A measurement that takes this much longer than it should is given up, if its system has not done so by itself. */
@@ -45,14 +47,16 @@ export async function runStages(
 async function runStage(cells: readonly Cell[], options: RunOptions, observer: RunObserver): Promise<CellResult[]> {
   const { rounds, seconds } = options
   const share = seconds / rounds
-  const warmUpSeconds = Math.min(MAX_WARM_UP_SECONDS, 2 * seconds)
+  const warmUpSeconds = warmUpOf(seconds)
   observer.stage(cells)
   const results = cells.map((cell) => ({ cell, samples: Array<Sample | undefined>(rounds).fill(undefined) }))
   const lives = new Map(
     [...new Set(cells.map(({ subject }) => subject))].map((each) => [each, new Life(each, warmUpSeconds, observer)]),
   )
   try {
-    await Promise.all([...lives.values()].map((life) => life.begin()))
+    await Promise.all([...lives.values()].map((life) => life.open()))
+    // One after the other: who shares the processors while it warms up is still cold when it is measured.
+    for (const life of lives.values()) await life.warmUp()
     for (let round = 0; round < rounds; round++) {
       for (const { cell, samples } of round % 2 === 0 ? results : results.toReversed()) {
         const life = lives.get(cell.subject)!
@@ -91,13 +95,22 @@ class Life {
     return this.#isOpen
   }
 
-  async begin(): Promise<void> {
+  async open(): Promise<void> {
     this.#mustClose = true
     try {
-      await this.#subject.open(this.#warmUpSeconds)
+      await this.#subject.open()
       this.#isOpen = true
     } catch (error) {
       await this.failed('at its start', error)
+    }
+  }
+
+  async warmUp(): Promise<void> {
+    if (!this.#isOpen) return
+    try {
+      await this.#subject.warmUp?.(this.#warmUpSeconds)
+    } catch (error) {
+      await this.failed('while it warmed up', error)
     }
   }
 
@@ -107,7 +120,9 @@ class Life {
     const then = isLast ? 'is left out from there on' : 'begins anew'
     this.#tell(`${this.#subject.title} has failed ${where} and ${then}: ${messageOf(error)}`, isLast)
     await this.end()
-    if (!isLast) await this.begin()
+    if (isLast) return
+    await this.open()
+    await this.warmUp()
   }
 
   async end(): Promise<void> {
@@ -128,11 +143,18 @@ class Life {
 
 /** How long it will take, roughly. */
 export function estimateSeconds(stages: readonly Stage[], { rounds, seconds }: RunOptions): number {
-  return stages.reduce(
-    (sum, { cells, setupSeconds }) =>
-      cells.reduce((all, { overheadSeconds }) => all + seconds * 1.25 + rounds * overheadSeconds, sum + setupSeconds),
-    0,
-  )
+  return stages.reduce((sum, { cells, setupSeconds }) => {
+    const subjects = new Set(cells.map(({ subject }) => subject))
+    const warmUps = [...subjects].filter(({ warmUp }) => warmUp !== undefined).length * warmUpOf(seconds)
+    return cells.reduce(
+      (all, { overheadSeconds }) => all + seconds * 1.25 + rounds * overheadSeconds,
+      sum + setupSeconds + warmUps,
+    )
+  }, 0)
+}
+
+function warmUpOf(seconds: number): number {
+  return Math.min(MAX_WARM_UP_SECONDS, WARM_UP * seconds)
 }
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {

@@ -34,6 +34,8 @@ export interface Measurement {
 }
 
 export interface RunningSystem {
+  /** Works for at most about so long, so that no measurement pays for what happens at first; call it once, before them. */
+  warmUp(seconds: number): Promise<void>
   /** @throws Error when an operation fails or nothing moves for 20 s; the system is then stopped, not measured again */
   measure(load: Load): Promise<Measurement>
   /** Ends all its processes, whatever happened before. */

@@ -12,7 +12,7 @@ export function fakeSubject(title: string, isOurs = true): FakeSubject {
     calls.push(what)
     return Promise.resolve()
   }
-  return { title, isOurs, calls, open: call('open'), close: call('close') }
+  return { title, isOurs, calls, open: call('open'), warmUp: call('warm up'), close: call('close') }
 }
 
 /** `rounds`: what each round gives; a text is what it fails with. */

@@ -1,7 +1,7 @@
 // Rounds that alternate, and what becomes of what fails.
 
 import { describe, expect, it } from 'vitest'
-import type { Cell, Stage } from '../src/cell.ts'
+import type { Cell, Stage, Subject } from '../src/cell.ts'
 import { estimateSeconds, type RunObserver, runStages } from '../src/run.ts'
 import type { System } from '../src/system.ts'
 import { presence } from '../src/systems/present.ts'
@@ -42,8 +42,24 @@ describe('a run', () => {
     const check = fakeCell({ system: 'a', subject })
     const cells = [check, fakeCell({ system: 'b', subject })]
     await runStages([stage(...cells), stage(fakeCell({ subject: later }))], { rounds: 2, seconds: 1 }, observer())
-    expect(subject.calls).toEqual(['open', 'close'])
-    expect(later.calls).toEqual(['open', 'close'])
+    expect(subject.calls).toEqual(['open', 'warm up', 'close'])
+    expect(later.calls).toEqual(['open', 'warm up', 'close'])
+  })
+
+  it('warms up one after the other, when all are there, and longer than it measures', async () => {
+    const seen: string[] = []
+    const subject = (title: string): Subject => ({
+      ...fakeSubject(title),
+      open: () => Promise.resolve(void seen.push(`${title} is open`)),
+      warmUp: async (seconds) => {
+        seen.push(`${title} works for ${seconds} s`)
+        await Promise.resolve()
+        seen.push(`${title} is warm`)
+      },
+    })
+    const cells = ['a', 'b'].map((title) => fakeCell({ subject: subject(title) }))
+    await runStages([stage(...cells)], { rounds: 1, seconds: 0.2 }, observer())
+    expect(seen).toEqual(['a is open', 'b is open', 'a works for 2 s', 'a is warm', 'b works for 2 s', 'b is warm'])
   })
 
   it('begins anew with who fails, leaves it out when it fails again, and goes on with the others', async () => {
@@ -69,7 +85,7 @@ describe('a run', () => {
       'noted: a peer has failed in group/what/64/100/peer and begins anew: it hangs',
       'noted: a peer has failed in group/what/64/1024/peer and is left out from there on: it hangs',
     ])
-    expect(peer.calls).toEqual(['open', 'close', 'open', 'close'])
+    expect(peer.calls).toEqual(['open', 'warm up', 'close', 'open', 'warm up', 'close'])
   })
 
   it('says that it has failed when one of ours is given up', async () => {

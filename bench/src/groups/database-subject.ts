@@ -31,7 +31,7 @@ export class DatabaseSubject implements Subject {
     this.#streams = streams
   }
 
-  async open(warmUpSeconds: number): Promise<void> {
+  async open(): Promise<void> {
     this.#directory = mkdtempSync(join(tmpdir(), 'mako-bench-'))
     process.on('exit', this.#remove)
     const partitions = Array.from({ length: this.#streams }, (_, i) => i)
@@ -39,7 +39,10 @@ export class DatabaseSubject implements Subject {
     this.#nodes = await Trinity.start<DatabaseNodeCalls>('database-node', options, { workload: this.#workload })
     await this.#load()
     await this.#replayedPercent()
-    await this.measure(this.#workload === 'tpcc' ? 'tpcc' : 'A', FIRST_IN_FLIGHT, warmUpSeconds)
+  }
+
+  async warmUp(seconds: number): Promise<void> {
+    await this.measure(this.#workload === 'tpcc' ? 'tpcc' : 'A', FIRST_IN_FLIGHT, seconds)
   }
 
   /** Rates are those of safe transactions. */

@@ -13,8 +13,6 @@ export interface SystemLoad {
 
 /** Part of a measurement's time that is spent once more, before it. */
 const WARM_UP = 0.25
-/** What a system works on before anything is measured. */
-const FIRST_LOAD = { inFlight: 64, bytes: 100 }
 
 /** Each of ours is compared with each peer, and Paxos with Raft as well. */
 export function systemStage(
@@ -67,11 +65,14 @@ class SystemSubject implements Subject {
     this.#setup = setup
   }
 
-  async open(warmUpSeconds: number): Promise<void> {
+  async open(): Promise<void> {
     this.#directory = mkdtempSync(join(tmpdir(), 'mako-bench-'))
     process.on('exit', this.#remove)
     this.#running = await this.#system.start(this.#setup, this.#directory)
-    await this.#running.measure({ ...FIRST_LOAD, seconds: warmUpSeconds, warmUpSeconds: 0 })
+  }
+
+  warmUp(seconds: number): Promise<void> {
+    return this.#running!.warmUp(seconds)
   }
 
   async measure(load: SystemLoad, seconds: number): Promise<Sample> {

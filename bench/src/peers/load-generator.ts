@@ -17,6 +17,10 @@ const START_LIMIT_MS = 120_000
 const PATIENCE_MS = 60_000
 const STOP_LIMIT_MS = 5_000
 
+/** So that all connections are there and buffers have grown. */
+const FIRST_LOAD = { inFlight: 64, bytes: 100 }
+const FIRST_LOAD_SECONDS = 0.5
+
 /** What a load generator says in one line. */
 export type Answer =
   | { readonly type: 'started' }
@@ -97,6 +101,11 @@ export class LoadGenerator implements RunningSystem {
       await generator.stop()
       throw error
     }
+  }
+
+  /** They are compiled ahead of time, or have worked as long as they need when they were started: little is left to do. */
+  async warmUp(seconds: number): Promise<void> {
+    await this.measure({ ...FIRST_LOAD, seconds: Math.min(seconds, FIRST_LOAD_SECONDS), warmUpSeconds: 0 })
   }
 
   async measure({ inFlight, bytes, seconds, warmUpSeconds }: Load): Promise<Measurement> {
