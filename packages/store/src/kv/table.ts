@@ -76,7 +76,7 @@ export class StoredTable {
     this.keys = new KeyPacker(table)
     this.rows = new RowMaker(table)
     this.codec = new RowCodec(this.rows)
-    this.#ordered = table.ordered ? new OrderedMap(this.keys.numeric ? 'numbers' : 'strings') : undefined
+    this.#ordered = table.ordered ? new OrderedMap() : undefined
   }
 
   find(key: PackedKey): Slot | undefined {
