@@ -145,7 +145,7 @@ class Life {
 export function estimateSeconds(stages: readonly Stage[], { rounds, seconds }: RunOptions): number {
   return stages.reduce((sum, { cells, setupSeconds }) => {
     const subjects = new Set(cells.map(({ subject }) => subject))
-    const warmUps = [...subjects].filter(({ warmUp }) => warmUp !== undefined).length * warmUpOf(seconds)
+    const warmUps = [...subjects].filter((subject) => 'warmUp' in subject).length * warmUpOf(seconds)
     return cells.reduce(
       (all, { overheadSeconds }) => all + seconds * 1.25 + rounds * overheadSeconds,
       sum + setupSeconds + warmUps,

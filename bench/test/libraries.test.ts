@@ -1,13 +1,13 @@
 // Libraries as systems. Always true of these tests: a library that is not installed is skipped with its packages; they
 // look at what is counted and at what is left behind, never at how fast something was.
 
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { missingMessage } from '../src/peers/go.ts'
 import { etcdRaft, hashicorpRaft, LIBRARIES, librarySystem } from '../src/peers/libraries.ts'
 import type { Setup } from '../src/system.ts'
+import { newDirectory, processesIn, untilNoneIn } from './left-behind.ts'
 
 const systems = [etcdRaft, hashicorpRaft]
 const setups = ['disk', 'memory', 'one-process'] as const satisfies readonly Setup[]
@@ -42,33 +42,6 @@ describe('the systems', () => {
   })
 })
 
-const directories: string[] = []
-
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mako-libraries-'))
-  directories.push(directory)
-  return directory
-}
-
-afterEach(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
-/** Which processes work in this directory or below: the nodes, but for the leader, which is with the clients. */
-function processesIn(directory: string): string[] {
-  return readdirSync('/proc').filter((process) => {
-    try {
-      return readlinkSync(`/proc/${process}/cwd`).startsWith(directory)
-    } catch {
-      return false
-    }
-  })
-}
-
-async function untilNoneIn(directory: string): Promise<void> {
-  await expect.poll(() => processesIn(directory), { timeout: 10_000 }).toEqual([])
-}
-
 describe.each(systems.flatMap((system) => setups.map((setup) => ({ name: system.name, setup, system }))))(
   '$name, $setup',
   ({ name, setup, system }) => {
@@ -78,6 +51,7 @@ describe.each(systems.flatMap((system) => setups.map((setup) => ({ name: system.
       const directory = newDirectory()
       const running = await system.start(setup, directory)
       try {
+        // The leader is with the clients.
         const others = setup === 'one-process' ? 0 : 2
         expect(processesIn(directory)).toHaveLength(others)
         const load = { inFlight: 1, bytes: 100, seconds: 0.2, warmUpSeconds: 0.05 }

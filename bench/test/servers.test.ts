@@ -3,17 +3,14 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { missingMessage } from '../src/peers/go.ts'
 import { LoadGenerator, parseAnswer } from '../src/peers/load-generator.ts'
 import { skiffAlgorithm } from '../src/peers/npm.ts'
 import { etcd, nats, redis, SERVERS, type ServerName, serverSystem, zookeeper } from '../src/peers/servers.ts'
 import type { Setup } from '../src/system.ts'
+import { newDirectory, processesIn, untilNoneIn } from './left-behind.ts'
 
 const systems = [etcd, nats, redis, zookeeper]
 /** Programs are made when they are first needed. */
@@ -63,35 +60,6 @@ describe('the systems', () => {
     expect(await serverSystem({ ...SERVERS.etcd, needed: [] }).missing()).toBeUndefined()
   })
 })
-
-const directories: string[] = []
-
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mako-servers-'))
-  directories.push(directory)
-  return directory
-}
-
-afterEach(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
-/** Which processes work in this directory or below. */
-function processesIn(directory: string): string[] {
-  return readdirSync('/proc').filter((process) => {
-    try {
-      return readlinkSync(`/proc/${process}/cwd`).startsWith(directory)
-    } catch {
-      return false
-    }
-  })
-}
-
-async function untilNoneIn(directory: string): Promise<void> {
-  const end = performance.now() + 10_000
-  while (processesIn(directory).length > 0 && performance.now() < end) await after(20)
-  expect(processesIn(directory)).toEqual([])
-}
 
 /** Why it cannot be measured here. */
 async function reasonToSkip(name: ServerName): Promise<string | undefined> {

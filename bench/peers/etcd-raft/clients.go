@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mako-bench/bench"
 	"mako-bench/library"
 )
 
@@ -25,7 +26,7 @@ type client struct {
 	answered func()
 }
 
-func (n *node) start(load library.Load, meter *library.Meter) func() {
+func (n *node) start(load bench.Load, meter *library.Meter) func() {
 	if load.Waiting {
 		return n.startWaiting(load, meter)
 	}
@@ -70,7 +71,7 @@ func (c *client) answer() {
 
 // startWaiting has a goroutine for each operation in flight, which proposes and waits until it is applied: how the library
 // is used where whoever asks is a connection of its own.
-func (n *node) startWaiting(load library.Load, meter *library.Meter) func() {
+func (n *node) startWaiting(load bench.Load, meter *library.Meter) func() {
 	payload := make([]byte, load.Bytes)
 	var ended int32
 	var all sync.WaitGroup

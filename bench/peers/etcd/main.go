@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/clientv3"
 	"go.uber.org/zap"
 
+	"mako-bench/bench"
 	"mako-bench/loadgen"
 )
 
@@ -84,7 +85,7 @@ func start(servers *loadgen.Servers, setup string) error {
 	})
 }
 
-func connect(load loadgen.Load) (*loadgen.Clients, error) {
+func connect(load bench.Load) (*loadgen.Clients, error) {
 	leader, err := findLeader()
 	if err != nil {
 		return nil, err

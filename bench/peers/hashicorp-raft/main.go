@@ -25,6 +25,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb"
 
+	"mako-bench/bench"
 	"mako-bench/library"
 )
 
@@ -190,7 +191,7 @@ func (nothing) Release()                             {}
 type clients struct{ leader *raft.Raft }
 
 // start has so many clients apply an entry each as soon as the last one is answered.
-func (c clients) start(load library.Load, meter *library.Meter) func() {
+func (c clients) start(load bench.Load, meter *library.Meter) func() {
 	payload := make([]byte, load.Bytes)
 	stopping := int32(0)
 	var running sync.WaitGroup

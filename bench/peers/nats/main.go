@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"mako-bench/bench"
 	"mako-bench/loadgen"
 )
 
@@ -95,7 +96,7 @@ func start(servers *loadgen.Servers, setup string) error {
 	})
 }
 
-func connect(load loadgen.Load) (*loadgen.Clients, error) {
+func connect(load bench.Load) (*loadgen.Clients, error) {
 	leader, err := findLeader()
 	if err != nil {
 		return nil, err

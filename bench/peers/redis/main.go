@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"mako-bench/bench"
 	"mako-bench/loadgen"
 )
 
@@ -90,7 +91,7 @@ func start(servers *loadgen.Servers, setup string) error {
 	})
 }
 
-func connect(load loadgen.Load) (*loadgen.Clients, error) {
+func connect(load bench.Load) (*loadgen.Clients, error) {
 	for _, address := range addresses {
 		if err := shorten(address); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/samuel/go-zookeeper/zk"
 
+	"mako-bench/bench"
 	"mako-bench/loadgen"
 )
 
@@ -90,7 +91,7 @@ admin.enableServer=false
 	return makeNodes()
 }
 
-func connect(load loadgen.Load) (*loadgen.Clients, error) {
+func connect(load bench.Load) (*loadgen.Clients, error) {
 	leader, err := findLeader()
 	if err != nil {
 		return nil, err

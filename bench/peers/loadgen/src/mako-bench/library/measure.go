@@ -2,39 +2,21 @@ package library
 
 import (
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
+
+	"mako-bench/bench"
 )
 
 // stallLimit is how long nothing may move before a measurement fails.
 const stallLimit = 20 * time.Second
 
-// Load is what a measurement asks for.
-type Load struct {
-	InFlight      int     `json:"inFlight"`
-	Bytes         int     `json:"bytes"`
-	Seconds       float64 `json:"seconds"`
-	WarmUpSeconds float64 `json:"warmUpSeconds"`
-	// Clients are goroutines that wait, where the driver has both kinds.
-	Waiting bool `json:"waiting"`
-}
-
-// Result is what a measurement has found.
-type Result struct {
-	Operations uint64  `json:"operations"`
-	WallMs     float64 `json:"wallMs"`
-	CPUUs      float64 `json:"cpuUs"`
-	// Of that, what this process has used.
-	LeaderCPUUs float64 `json:"leaderCpuUs"`
-	P50Us       float64 `json:"p50Us"`
-	P99Us       float64 `json:"p99Us"`
-}
-
 // measure runs clients, first to warm up and then measured. When it returns a result, they have all been answered, so
 // that nothing of it runs in the next measurement.
-func measure(load Load, start Start, others []int) (result Result, err error) {
-	if load.InFlight < 1 || load.Bytes < 1 || load.Seconds <= 0 || load.WarmUpSeconds < 0 {
-		return result, fmt.Errorf("no load to be measured: %+v", load)
+func measure(load bench.Load, start Start, others []int) (result bench.Result, err error) {
+	if err = load.Check(); err != nil {
+		return result, err
 	}
 	meter := &Meter{failed: make(chan error, 1)}
 	stop := start(load, meter)
@@ -59,7 +41,7 @@ func measure(load Load, start Start, others []int) (result Result, err error) {
 // Meter is told by the clients what was answered.
 type Meter struct {
 	operations uint64
-	latencies  Histogram
+	latencies  bench.Histogram
 	failed     chan error
 }
 
@@ -70,7 +52,7 @@ func Now() time.Duration { return time.Since(epoch) }
 
 // Done counts an operation that was answered with success.
 func (m *Meter) Done(latency time.Duration) {
-	m.latencies.Record(latency)
+	m.latencies.Record(latency, 1)
 	atomic.AddUint64(&m.operations, 1)
 }
 
@@ -82,8 +64,8 @@ func (m *Meter) Fail(err error) {
 	}
 }
 
-func (m *Meter) measure(load Load, others []int) (result Result, err error) {
-	if err = m.wait(seconds(load.WarmUpSeconds), 0); err != nil {
+func (m *Meter) measure(load bench.Load, others []int) (result bench.Result, err error) {
+	if err = m.wait(bench.Seconds(load.WarmUpSeconds), 0); err != nil {
 		return result, err
 	}
 	m.latencies.Reset()
@@ -93,17 +75,17 @@ func (m *Meter) measure(load Load, others []int) (result Result, err error) {
 		return result, err
 	}
 	// A rate and quantiles of nothing would say nothing: on a busy machine a short measurement takes longer.
-	if err = m.wait(seconds(load.Seconds), operations); err != nil {
+	if err = m.wait(bench.Seconds(load.Seconds), operations); err != nil {
 		return result, err
 	}
 	result.Operations = m.done() - operations
-	result.WallMs = microseconds(time.Since(began)) / 1e3
+	result.WallMs = bench.Microseconds(time.Since(began)) / 1e3
 	processorAfter, err := processorTimeNow(others)
 	if err != nil {
 		return result, err
 	}
-	result.CPUUs = microseconds(processorAfter.all - processor.all)
-	result.LeaderCPUUs = microseconds(processorAfter.leading - processor.leading)
+	result.CPUUs = bench.Microseconds(processorAfter.all - processor.all)
+	result.LeaderCPUUs = bench.Microseconds(processorAfter.leading - processor.leading)
 	quantiles := m.latencies.Quantiles(0.5, 0.99)
 	result.P50Us, result.P99Us = quantiles[0], quantiles[1]
 	return result, nil
@@ -140,6 +122,22 @@ func (m *Meter) wait(duration time.Duration, least uint64) error {
 	}
 }
 
-func seconds(count float64) time.Duration { return time.Duration(count * float64(time.Second)) }
+// processorTime is what this process, and all processes, have used so far.
+type processorTime struct {
+	leading, all time.Duration
+}
 
-func microseconds(duration time.Duration) float64 { return float64(duration.Nanoseconds()) / 1e3 }
+func processorTimeNow(others []int) (used processorTime, err error) {
+	if used.leading, err = bench.ProcessorTimeOf(os.Getpid()); err != nil {
+		return used, err
+	}
+	used.all = used.leading
+	for _, pid := range others {
+		one, err := bench.ProcessorTimeOf(pid)
+		if err != nil {
+			return used, err
+		}
+		used.all += one
+	}
+	return used, nil
+}

@@ -14,6 +14,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"mako-bench/bench"
 )
 
 // StartLimit is how long a group may take until it commits.
@@ -35,7 +37,7 @@ type Library struct {
 
 // Start lets clients loose on the leader, `InFlight` operations at any time, and returns what calls them back: that
 // waits for the answers to all that they have asked for.
-type Start func(load Load, meter *Meter) (stop func())
+type Start func(load bench.Load, meter *Meter) (stop func())
 
 type request struct {
 	Start *struct {
@@ -43,7 +45,7 @@ type request struct {
 		Directory     string  `json:"directory"`
 		WarmUpSeconds float64 `json:"warmUpSeconds"`
 	} `json:"start"`
-	Run *Load `json:"run"`
+	Run *bench.Load `json:"run"`
 }
 
 // Serve obeys one line of JSON after the other and answers each with one line. When there are no more lines the process
@@ -92,7 +94,7 @@ func (g *group) obey(line []byte) (interface{}, error) {
 			return nil, err
 		}
 		if asked.Start.WarmUpSeconds > 0 {
-			warmUp := Load{InFlight: 64, Bytes: 100, Seconds: asked.Start.WarmUpSeconds}
+			warmUp := bench.Load{InFlight: 64, Bytes: 100, Seconds: asked.Start.WarmUpSeconds}
 			if _, err := measure(warmUp, g.start, g.others); err != nil {
 				return nil, err
 			}

@@ -7,19 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// Result is what one measurement has found.
-type Result struct {
-	Operations uint64  `json:"operations"`
-	WallMs     float64 `json:"wallMs"`
-	CPUUs      float64 `json:"cpuUs"`
-	// Of that, what the clients and the server that they talk to have used.
-	LeaderCPUUs float64 `json:"leaderCpuUs"`
-	// From asking to the answer; of a client that asks for many operations at once, to the answer of all of them.
-	P50Us float64 `json:"p50Us"`
-	P99Us float64 `json:"p99Us"`
-}
+	"mako-bench/bench"
+)
 
 const (
 	// A measurement fails when no operation is answered for so long.
@@ -39,7 +29,8 @@ type loop struct {
 	servers   *Servers
 	phase     atomic.Uint32
 	answered  atomic.Uint64
-	latencies histogram
+	measured  atomic.Uint64
+	latencies bench.Histogram
 	failure   chan error
 
 	// Of the watch: what was answered when it last looked, and since when that has not changed.
@@ -47,9 +38,9 @@ type loop struct {
 	since time.Time
 }
 
-func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
-	if load.InFlight < 1 || load.Bytes < 1 || load.Seconds <= 0 || load.WarmUpSeconds < 0 {
-		return nil, fmt.Errorf("no load to be measured: %+v", load)
+func measure(peer Peer, servers *Servers, load bench.Load) (*bench.Result, error) {
+	if err := load.Check(); err != nil {
+		return nil, err
 	}
 	clients, err := peer.Connect(load)
 	if err != nil {
@@ -71,7 +62,7 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 		close(ended)
 	}()
 
-	if err := l.watch(seconds(load.WarmUpSeconds), func() bool { return true }); err != nil {
+	if err := l.watch(bench.Seconds(load.WarmUpSeconds), func() bool { return true }); err != nil {
 		return nil, err
 	}
 	cpuBefore, err := servers.cpu(clients.Leader)
@@ -81,7 +72,7 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	begin := time.Now()
 	l.phase.Store(measuring)
 	// A rate and quantiles of nothing would say nothing: on a busy machine a short measurement takes longer.
-	if err := l.watch(seconds(load.Seconds), func() bool { return l.latencies.count() > 0 }); err != nil {
+	if err := l.watch(bench.Seconds(load.Seconds), func() bool { return l.measured.Load() > 0 }); err != nil {
 		return nil, err
 	}
 	l.phase.Store(ending)
@@ -94,13 +85,14 @@ func measure(peer Peer, servers *Servers, load Load) (*Result, error) {
 	if err := l.watch(0, func() bool { return isClosed(ended) }); err != nil {
 		return nil, err
 	}
-	return &Result{
-		Operations:  l.latencies.count(),
+	quantiles := l.latencies.Quantiles(0.5, 0.99)
+	return &bench.Result{
+		Operations:  l.measured.Load(),
 		WallMs:      float64(wall.Nanoseconds()) / 1e6,
-		CPUUs:       microseconds(cpuAfter.all - cpuBefore.all),
-		LeaderCPUUs: microseconds(cpuAfter.leading - cpuBefore.leading),
-		P50Us:       l.latencies.quantile(0.5) / 1e3,
-		P99Us:       l.latencies.quantile(0.99) / 1e3,
+		CPUUs:       bench.Microseconds(cpuAfter.all - cpuBefore.all),
+		LeaderCPUUs: bench.Microseconds(cpuAfter.leading - cpuBefore.leading),
+		P50Us:       quantiles[0],
+		P99Us:       quantiles[1],
 	}, nil
 }
 
@@ -115,7 +107,8 @@ func (l *loop) client(ask func() (Answered, error)) {
 			return
 		}
 		if l.phase.Load() == measuring {
-			l.latencies.add(time.Since(answered.Asked), uint64(answered.Operations))
+			l.latencies.Record(time.Since(answered.Asked), uint64(answered.Operations))
+			l.measured.Add(uint64(answered.Operations))
 		}
 		l.answered.Add(uint64(answered.Operations))
 	}
@@ -149,10 +142,6 @@ func (l *loop) watch(duration time.Duration, done func() bool) error {
 	}
 	return nil
 }
-
-func seconds(count float64) time.Duration { return time.Duration(count * float64(time.Second)) }
-
-func microseconds(duration time.Duration) float64 { return float64(duration.Nanoseconds()) / 1e3 }
 
 func isClosed(channel <-chan struct{}) bool {
 	select {

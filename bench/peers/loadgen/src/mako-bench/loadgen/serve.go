@@ -15,25 +15,16 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
-)
 
-// Load is what is asked for in one measurement.
-type Load struct {
-	// InFlight operations are asked for and not answered yet, at any time.
-	InFlight int `json:"inFlight"`
-	// Bytes of one value.
-	Bytes int `json:"bytes"`
-	// Seconds that are measured, after WarmUpSeconds that are not.
-	Seconds       float64 `json:"seconds"`
-	WarmUpSeconds float64 `json:"warmUpSeconds"`
-}
+	"mako-bench/bench"
+)
 
 // Peer is what differs between the servers.
 type Peer struct {
 	// Start starts three servers and returns when they are one group that takes writes. Setup is "disk" or "memory".
 	Start func(servers *Servers, setup string) error
 	// Connect opens the clients of one measurement.
-	Connect func(load Load) (*Clients, error)
+	Connect func(load bench.Load) (*Clients, error)
 }
 
 // Answered are operations that were asked for at the same time.
@@ -63,7 +54,7 @@ type request struct {
 		// At most, of clients, once, so that no measurement pays for what is compiled and grown on first use.
 		WarmUpSeconds float64 `json:"warmUpSeconds"`
 	} `json:"start"`
-	Run *Load `json:"run"`
+	Run *bench.Load `json:"run"`
 }
 
 // A server is to end when the thread that has started it does: that is the first thread, which lives as long as the
@@ -130,7 +121,7 @@ func warmUp(peer Peer, servers *Servers, seconds float64) error {
 	const slice = 0.5
 	done := uint64(0)
 	for ; seconds > 0 && done < enough; seconds -= slice {
-		result, err := measure(peer, servers, Load{InFlight: 512, Bytes: 100, Seconds: math.Min(seconds, slice)})
+		result, err := measure(peer, servers, bench.Load{InFlight: 512, Bytes: 100, Seconds: math.Min(seconds, slice)})
 		if err != nil {
 			return err
 		}

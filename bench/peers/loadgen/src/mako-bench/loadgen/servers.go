@@ -13,7 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
+
+	"mako-bench/bench"
 )
 
 // Count of servers in a group.
@@ -123,7 +124,7 @@ type cpu struct {
 }
 
 func (s *Servers) cpu(leader int) (used cpu, err error) {
-	own, err := cpuOf(os.Getpid())
+	own, err := bench.ProcessorTimeOf(os.Getpid())
 	if err != nil {
 		return used, err
 	}
@@ -131,7 +132,7 @@ func (s *Servers) cpu(leader int) (used cpu, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for i, command := range s.running {
-		one, err := cpuOf(command.Process.Pid)
+		one, err := bench.ProcessorTimeOf(command.Process.Pid)
 		if err != nil {
 			return used, err
 		}
@@ -141,19 +142,6 @@ func (s *Servers) cpu(leader int) (used cpu, err error) {
 		}
 	}
 	return used, nil
-}
-
-// cpuOf asks the kernel's clock of that process, which counts all its threads, ended ones too, in nanoseconds; what
-// /proc shows has a grain of 10 ms. The number of the clock is made as clock_getcpuclockid(3) does.
-func cpuOf(process int) (time.Duration, error) {
-	const scheduled = 2
-	clock := int32(^process)<<3 | scheduled
-	var used syscall.Timespec
-	_, _, failed := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&used)), 0)
-	if failed != 0 {
-		return 0, fmt.Errorf("no processor time of process %d: %w", process, failed)
-	}
-	return time.Duration(used.Nano()), nil
 }
 
 // FreePorts gives ports on loopback that nobody listens on. They are below those that the kernel gives to outgoing

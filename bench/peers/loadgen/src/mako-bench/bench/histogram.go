@@ -1,4 +1,4 @@
-package library
+package bench
 
 import (
 	"math/bits"
@@ -38,12 +38,12 @@ func middleOf(bucket int) float64 {
 	return (float64(bucket%bucketsOfPower+bucketsOfPower) + 0.5) * width
 }
 
-// Record counts one duration.
-func (h *Histogram) Record(duration time.Duration) {
+// Record counts a duration so many times.
+func (h *Histogram) Record(duration time.Duration, count uint64) {
 	if duration < 0 {
 		duration = 0
 	}
-	atomic.AddUint64(&h.counts[bucketOf(uint64(duration))], 1)
+	atomic.AddUint64(&h.counts[bucketOf(uint64(duration))], count)
 }
 
 // Reset forgets everything.
