@@ -121,7 +121,9 @@ describe('a run', () => {
   })
 
   it('is estimated', () => {
-    expect(estimateSeconds([stage(fakeCell({}), fakeCell({}))], { rounds: 3, seconds: 4 })).toBe(5 + 2 * (4 * 1.25 + 3))
+    expect(estimateSeconds([stage(fakeCell({}), fakeCell({}))], { rounds: 3, seconds: 4 })).toBe(
+      5 + 2 * (4 * 1.25 + 3 + 5),
+    )
   })
 })
 
