@@ -278,8 +278,9 @@ class Engine<Message> implements ReplicationEngine {
     for (const group of this.#groups) {
       if (group.act(now)) for (const replica of this.#ordered) replica.finishTurn()
     }
-    this.#writer.flush()
+    // The others first: what they have to do takes longer than what this node has. Nothing leaves that waits for the disk.
     this.#options.transport.flush()
+    this.#writer.flush()
     this.#apply()
     for (const replica of this.#ordered) {
       replica.announceIfReady()

@@ -103,5 +103,5 @@ function follow(node: PaxosNode, leader: NodeId): void {
   node.failedAttempts = 0
   node.leaderHeardAt = node.now
   node.hurryUntil = Number.NEGATIVE_INFINITY
-  node.drawElectionDeadline()
+  node.awaitLeader(leader)
 }

@@ -10,8 +10,9 @@ export interface PaxosOptions {
    */
   readonly heartbeatMs?: number
   /**
-   * How long a follower waits for a leader at least, in milliseconds. Each wait is drawn anew, uniformly between one
-   * and two times this, and wider after attempts that failed.
+   * How long a follower waits for a leader at least, in milliseconds. Followers of a leader that falls silent take turns
+   * between 1.1 and 1.4 times this (ADR 5); every other wait is drawn anew, uniformly between one and two times this,
+   * and wider after attempts that failed.
    * @default 500: well above the pauses of a garbage collector and of a disk, below what people notice
    */
   readonly electionTimeoutMs?: number

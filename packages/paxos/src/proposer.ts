@@ -25,22 +25,9 @@ export function onLeaderDied(node: PaxosNode, dead: NodeId): void {
   const { heartbeatMs, electionTimeoutMs } = node.options
   node.leaderHeardAt = Number.NEGATIVE_INFINITY
   node.hurryUntil = node.now + electionTimeoutMs
-  const turn = node.fixedLeader === undefined ? turnAfter(node, dead) : 0
+  const turn = node.fixedLeader === undefined ? node.turnAfter(dead) : 0
   node.electionDeadline = Math.min(node.electionDeadline, node.now + heartbeatMs * turn)
   if (node.state.role === 'follower') node.becomeFollower(undefined)
-}
-
-/** How many others are before this node in the line of succession: the preferred leader, then those after the dead. */
-function turnAfter(node: PaxosNode, dead: NodeId): number {
-  const { members } = node.core
-  const { preferredLeader } = node.options
-  const at = members.indexOf(dead)
-  const line = [...members.slice(at + 1), ...members.slice(0, at)]
-  if (preferredLeader !== undefined && line.includes(preferredLeader)) {
-    line.splice(line.indexOf(preferredLeader), 1)
-    line.unshift(preferredLeader)
-  }
-  return line.indexOf(node.id)
 }
 
 function probe(node: PaxosNode): void {

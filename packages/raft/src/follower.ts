@@ -114,7 +114,7 @@ function follow(node: RaftNode, leader: NodeId): FollowerState {
   node.leaderHeardAt = node.now
   node.standsIn = false
   node.hurryUntil = Number.NEGATIVE_INFINITY
-  node.drawElectionDeadline()
+  node.awaitLeader(leader)
   return node.state as FollowerState
 }
 

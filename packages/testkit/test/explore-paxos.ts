@@ -25,7 +25,8 @@ const PATIENCE_MS = 3 * HEARTBEAT_MS
 
 /** Everything the search needs to know of Paxos. */
 export const paxosScope: Pick<ExploreOptions<PaxosMessage>, 'ageMs' | 'ages' | 'isOver' | 'byIndex'> = {
-  ageMs: HEARTBEAT_MS + 2,
+  // Beyond the last turn of those who await a leader.
+  ageMs: 1.5 * HEARTBEAT_MS,
   // Without leases a promise is given to everybody.
   ages: () => false,
   // Answers to whoever asked in another role than its present one, and who will never ask in that ballot again.

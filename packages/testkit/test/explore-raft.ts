@@ -21,7 +21,8 @@ const PATIENCE_MS = 3 * HEARTBEAT_MS
 
 /** Everything the search needs to know of Raft. */
 export const raftScope: Pick<ExploreOptions<RaftMessage>, 'ageMs' | 'ages' | 'isOver'> = {
-  ageMs: HEARTBEAT_MS + 2,
+  // Beyond the last turn of those who await a leader.
+  ageMs: 1.5 * HEARTBEAT_MS,
   // A node that has heard of a leader a short time ago does not vote.
   ages: (message) => message.type === 'vote-request',
   // Answers to whoever asked in another role than its present one, and who will never ask in that term again.
