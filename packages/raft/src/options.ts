@@ -33,8 +33,8 @@ export interface RaftOptions {
   /**
    * A new leader appends an empty entry, so that everything of earlier terms is committed at once (thesis 6.4).
    * Without it (for laboratories that count entries) a leader is announced at once, and entries of earlier terms are
-   * committed only together with the first entry of its own. So `leader` then promises less, and what relies on it
-   * (`@mako/watermark`) must not be used.
+   * committed only together with the first entry of its own; its readers wait as long. So `leader` then promises less,
+   * and what relies on it (`@mako/watermark`) must not be used.
    * @default true
    */
   readonly noopOnElection?: boolean

@@ -55,6 +55,8 @@ export class TestNode {
   durable = 0
   incarnation = 0
   transfers: string[] = []
+  /** Answers to readers: how far they must be. */
+  barriers: (number | undefined)[] = []
   reads = 0
   fastDisk: boolean
   /** The first index in this life whose committed block has not been compared with the others'. */
@@ -111,6 +113,7 @@ export class TestNode {
     }
     this.commit = output.commit
     this.transfers.push(...output.transfers)
+    this.barriers.push(...output.barriers.map(({ index }) => index))
     for (const role of output.roles) if (role.role === 'leader') cluster.elected(this.id, role.term)
     for (const { to, message, after } of output.messages) {
       // Over the wire and back, so that every test is one of the codec as well.

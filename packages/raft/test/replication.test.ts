@@ -229,6 +229,23 @@ describe('replication', () => {
     expect(b.lastIndex).toBe(30)
   })
 
+  it('without a no-op, readers of a new leader wait until it has committed an entry of its own', () => {
+    const cluster = new Cluster({ raft: { noopOnElection: false } })
+    cluster.elect('a').propose()
+    cluster.deliver()
+    const b = cluster.node('b')
+    cluster.node('a').crash()
+    cluster.runUntil(() => b.role === 'leader')
+    // It has what the first leader has committed, and cannot know that it is.
+    for (const id of ['b', 'c']) cluster.node(id).step({ type: 'read-barrier', now: cluster.now, request: 1 })
+    cluster.run(5000)
+    expect(b.role).toBe('leader')
+    expect([b.barriers, cluster.node('c').barriers]).toEqual([[], []])
+    b.propose()
+    cluster.run(200)
+    expect([b.barriers, cluster.node('c').barriers]).toEqual([[2], [2]])
+  })
+
   it('figure 8: an entry of an earlier term is not committed by counting', () => {
     const build = (): { cluster: Cluster; s1: TestNode; s5: TestNode } => {
       const cluster = new Cluster({ nodes: 5, raft: { preVote: false, noopOnElection: false, checkQuorum: false } })

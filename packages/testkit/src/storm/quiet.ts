@@ -57,8 +57,8 @@ export async function heal(options: QuietOptions): Promise<void> {
   if (!(await step('a leader of each partition', () => allLed(cluster, swarm)))) return
   book.count('healing ms', Math.round(cluster.time.nowMs - startedMs))
   if (!(await step('a new write in each partition', () => workload.provesLive()))) return
-  if (!(await step('an answer to each call', () => workload.settled()))) return
-  // Leadership may still move, and a leader without a no-op commits nothing before it is given something.
+  // Leadership may still move, and a leader without a no-op commits nothing, and answers no reader, before it is given something.
+  if (!(await step('an answer to each call', () => workload.provesLive() && workload.settled()))) return
   const isQuiet = (ids: readonly NodeId[]): boolean =>
     workload.provesLive() && workload.settled() && allEqual(cluster, ids)
   if (!(await step('equal replicas', () => isQuiet(whole)))) return
@@ -136,7 +136,7 @@ async function healCore(options: QuietOptions, whole: readonly NodeId[], step: S
     (await step('a start of a majority', isAlone)) &&
     (await step('a leader of each partition in a majority', () => isAlone() && allLed(cluster, swarm))) &&
     (await step('a write of a majority', () => isAlone() && workload.provesLive())) &&
-    (await step('an answer of a majority to each call', () => isAlone() && workload.settled()))
+    (await step('an answer of a majority to each call', () => isAlone() && workload.provesLive() && workload.settled()))
   )
 }
 
