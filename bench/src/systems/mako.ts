@@ -28,8 +28,8 @@ export const makoRaftWaiting: System = {
 /** Payload bytes of a log after which it begins anew. */
 const MAX_LOG_BYTES: Readonly<Record<Setup, number>> = {
   disk: 4 * 1024 ** 3,
-  memory: 1024 ** 3,
-  'one-process': 512 * 1024 ** 2,
+  memory: 512 * 1024 ** 2,
+  'one-process': 256 * 1024 ** 2,
 }
 /** A life begins with them: what runs once in a turn and what runs once for an entry, both until they are translated. */
 const FIRST_LOADS = [
