@@ -34,6 +34,8 @@ export class PromiseClients {
   #started = 0
   #answered = 0
   #scheduled = false
+  /** Until then may be asked at once. Answers that are there at once, as those of reads, come without end in between. */
+  #sliceEnd = 0
   #failure: Error | undefined
 
   constructor(options: PromiseClientsOptions) {
@@ -82,16 +84,16 @@ export class PromiseClients {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
+      this.#sliceEnd = performance.now() + SLICE_MS
       this.#slice()
     })
   }
 
   #slice(): void {
     const { inFlight, start } = this.#options
-    const end = performance.now() + SLICE_MS
     while (this.#running && this.#open < inFlight) {
       const from = performance.now()
-      const answer = from < end ? start() : undefined
+      const answer = from < this.#sliceEnd ? start() : undefined
       if (answer === undefined) {
         this.#schedule()
         return

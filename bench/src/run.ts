@@ -26,7 +26,7 @@ export interface RunObserver {
 /** On a busy machine a leader may lose its office for want of processor time, which says nothing about the next round. */
 const MAX_RESTARTS = 1
 /** For so many times what a cell is measured a subject works before. */
-const WARM_UP = 10
+const WARM_UP = 8
 /** Long enough, however long is measured. */
 const MAX_WARM_UP_SECONDS = 5
 /** How long a subject may take to go away. */

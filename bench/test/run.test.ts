@@ -58,7 +58,7 @@ describe('a run', () => {
       },
     })
     const cells = ['a', 'b'].map((title) => fakeCell({ subject: subject(title) }))
-    await runStages([stage(...cells)], { rounds: 1, seconds: 0.2 }, observer())
+    await runStages([stage(...cells)], { rounds: 1, seconds: 0.25 }, observer())
     expect(seen).toEqual(['a is open', 'b is open', 'a works for 2 s', 'a is warm', 'b works for 2 s', 'b is warm'])
   })
 

@@ -29,7 +29,7 @@ export const makoRaftWaiting: System = {
 const MAX_LOG_BYTES: Readonly<Record<Setup, number>> = {
   disk: 4 * 1024 ** 3,
   memory: 512 * 1024 ** 2,
-  'one-process': 256 * 1024 ** 2,
+  'one-process': 512 * 1024 ** 2,
 }
 /** A life begins with them: what runs once in a turn and what runs once for an entry, both until they are translated. */
 const FIRST_LOADS = [
