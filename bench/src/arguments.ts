@@ -29,7 +29,7 @@ export interface Choice {
   readonly peers: readonly string[]
 }
 
-export const DEFAULT_SECONDS = 0.24
+export const DEFAULT_SECONDS = 0.2
 export const DEFAULT_ROUNDS = 3
 const DEFAULT_PLOT = '.data/bench-report.html'
 const MAX_SECONDS = 600

@@ -28,7 +28,7 @@ function options(...argv: string[]): BenchOptions {
 
 describe('the arguments', () => {
   it('have defaults', () => {
-    const expected = { only: [], seconds: 0.24, rounds: 3, peers: ['etcd', 'redis'], json: false }
+    const expected = { only: [], seconds: 0.2, rounds: 3, peers: ['etcd', 'redis'], json: false }
     expect(options()).toMatchObject({ ...expected, plot: undefined, profile: undefined })
     expect(options('--')).toMatchObject(expected)
   })

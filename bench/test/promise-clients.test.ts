@@ -6,7 +6,11 @@ import { PromiseClients } from '../src/promise-clients.ts'
 
 describe('clients that wait for promises', () => {
   it('let timers run when every answer is there at once', async () => {
-    const clients = new PromiseClients({ inFlight: 8, expected: 'SAFE', start: () => Promise.resolve({ status: 'SAFE' }) })
+    const clients = new PromiseClients({
+      inFlight: 8,
+      expected: 'SAFE',
+      start: () => Promise.resolve({ status: 'SAFE' }),
+    })
     clients.begin()
     const { operations, started } = await clients.measure(0.02)
     expect(operations).toBeGreaterThan(0)
