@@ -51,7 +51,7 @@ export type {
 } from './ports.ts'
 export { systemClock, systemRandom } from './system.ts'
 export { below, seededRandom, uniform } from './random.ts'
-export { turnsOf } from './succession.ts'
+export { Succession } from './succession.ts'
 
 // For those who implement a protocol.
 export { brokenLaw, LAWS, type Law } from './laws.ts'

@@ -1,7 +1,8 @@
 // The line of succession: the same on every node, and everybody has one place in it.
 
 import { describe, expect, it } from 'vitest'
-import { turnsOf } from '../src/succession.ts'
+import { seededRandom } from '../src/random.ts'
+import { Succession, turnsOf } from '../src/succession.ts'
 
 const MEMBERS = ['a', 'b', 'c', 'd', 'e']
 
@@ -30,5 +31,16 @@ describe('the line of succession', () => {
   it('has no place for who is no member, and none after itself', () => {
     expect(turnsOf('x', MEMBERS, undefined).size).toBe(0)
     expect(turnsOf('b', MEMBERS, undefined).has('b')).toBe(false)
+  })
+
+  it('gives each a time of its own, between 1.1 and 1.4 election timeouts, and the last one to who is no member', () => {
+    const random = seededRandom(1)
+    for (let i = 0; i < 100; i++) {
+      const waits = ['b', 'c', 'd', 'e'].map((node) => new Succession(node, MEMBERS, undefined).waitFor('a', random))
+      expect(waits).toEqual(waits.toSorted((x, y) => x - y))
+      expect(waits[0]).toBeGreaterThanOrEqual(1.1)
+      expect(waits[3]).toBeLessThan(1.4)
+    }
+    expect(new Succession('x', MEMBERS, undefined).turnAfter('a')).toBe(5)
   })
 })

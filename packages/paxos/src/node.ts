@@ -16,7 +16,7 @@ import {
   type ReadRequest,
   type Role,
   type RoleChange,
-  turnsOf,
+  Succession,
   uniform,
 } from '@mako/engine'
 import { Ballots, MAX_VOTERS } from './ballot.ts'
@@ -111,13 +111,6 @@ interface PendingRead {
 /** Attempts after which the wait before the next one grows no further. */
 const MAX_BACK_OFF = 4
 
-/**
- * Turns of a silent leader's followers, in election timeouts. The first one is so late that whoever heard the leader a
- * little later is no longer loyal to it either; the last one so early that an election in it ends before 1.5 of them.
- */
-const FIRST_TURN = 1.1
-const LAST_TURN = 1.4
-
 export class PaxosNode {
   readonly id: NodeId
   /** The other voters. */
@@ -133,6 +126,8 @@ export class PaxosNode {
   readonly log: PaxosLog
   /** Readers that wait to hear how far they must be. */
   readonly barriers: ReadBarriers
+  /** Who campaigns first when a leader is gone. */
+  readonly succession: Succession
   /** Who alone campaigns by itself; undefined when everybody does. */
   readonly fixedLeader: NodeId | undefined
 
@@ -164,7 +159,6 @@ export class PaxosNode {
   #lastRead = 0
   readonly #pendingReads = new Map<number, PendingRead>()
   #announced: RoleChange
-  readonly #turns: ReadonlyMap<NodeId, number>
 
   constructor(options: ResolvedPaxosOptions, core: CoreOptions) {
     const { members, learners = [], nodeId, recovered, limits, now } = core
@@ -182,7 +176,7 @@ export class PaxosNode {
     this.peers = members.filter((member) => member !== nodeId)
     this.learners = learners
     this.quorum = Math.floor(members.length / 2) + 1
-    this.#turns = turnsOf(nodeId, members, options.preferredLeader)
+    this.succession = new Succession(nodeId, members, options.preferredLeader)
     this.ballots = new Ballots(members)
     this.barriers = new ReadBarriers({ quorum: this.quorum, random: core.random, askAgainMs: options.heartbeatMs })
     this.fixedLeader = options.leadership === 'fixed' ? (options.fixedLeader ?? members[0]!) : undefined
@@ -378,19 +372,13 @@ export class PaxosNode {
 
   // ----------------------------------------------------------------------------------------------------------- time
 
-  /** How many others campaign before this node when this leader is gone; a learner, which never does, comes last. */
-  turnAfter(leader: NodeId): number {
-    return this.#turns.get(leader) ?? this.peers.length
-  }
-
   /**
    * This leader was heard just now. Should it fall silent, its followers take turns (ADR 5): if all is well the first of
    * them alone campaigns. Only those whose attempts fail draw lots.
    */
   awaitLeader(leader: NodeId): void {
-    const gap = (LAST_TURN - FIRST_TURN) / this.peers.length
-    const wait = FIRST_TURN + gap * (this.turnAfter(leader) + uniform(this.core.random, 0, 0.25))
-    this.electionDeadline = this.now + this.options.electionTimeoutMs * wait
+    this.electionDeadline =
+      this.now + this.options.electionTimeoutMs * this.succession.waitFor(leader, this.core.random)
   }
 
   /** Waits are drawn anew each time, and wider after failures, so that duelling proposers come apart. */

@@ -23,7 +23,7 @@ export function onLeaderDied(node: RaftNode, dead: NodeId): void {
   const { heartbeatMs, electionTimeoutMs } = node.options
   node.leaderHeardAt = Number.NEGATIVE_INFINITY
   node.hurryUntil = node.now + electionTimeoutMs
-  const turn = node.fixedLeader === undefined ? node.turnAfter(dead) : 0
+  const turn = node.fixedLeader === undefined ? node.succession.turnAfter(dead) : 0
   node.electionDeadline = Math.min(node.electionDeadline, node.now + heartbeatMs * turn)
   if (node.state.role === 'follower') node.becomeFollower(undefined)
 }

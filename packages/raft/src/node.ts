@@ -16,7 +16,7 @@ import {
   type ReadRequest,
   type Role,
   type RoleChange,
-  turnsOf,
+  Succession,
   uniform,
 } from '@mako/engine'
 import { decodeHardState, encodeHardState } from './codec.ts'
@@ -60,13 +60,6 @@ export interface LeaderState {
 
 export type RoleState = FollowerState | CandidateState | LeaderState
 
-/**
- * Turns of a silent leader's followers, in election timeouts. The first one is so late that whoever heard the leader a
- * little later is no longer loyal to it either; the last one so early that an election in it ends before 1.5 of them.
- */
-const FIRST_TURN = 1.1
-const LAST_TURN = 1.4
-
 export class RaftNode {
   readonly id: NodeId
   readonly peers: readonly NodeId[]
@@ -77,6 +70,8 @@ export class RaftNode {
   readonly log: RaftLog
   /** Readers that wait to hear how far they must be. */
   readonly barriers: ReadBarriers
+  /** Who campaigns first when a leader is gone. */
+  readonly succession: Succession
   /** Who alone campaigns by itself; undefined when everybody does. */
   readonly fixedLeader: NodeId | undefined
 
@@ -107,7 +102,6 @@ export class RaftNode {
   #durableWrite = 0
   #lastRead = 0
   #announced: RoleChange
-  readonly #turns: ReadonlyMap<NodeId, number>
 
   constructor(options: ResolvedRaftOptions, core: CoreOptions) {
     if ((core.learners ?? []).length > 0) throw new MakoError('BAD_OPTION', 'raft() has no learners: all members vote.')
@@ -124,7 +118,7 @@ export class RaftNode {
     this.id = core.nodeId
     this.peers = core.members.filter((member) => member !== core.nodeId)
     this.quorum = Math.floor(core.members.length / 2) + 1
-    this.#turns = turnsOf(core.nodeId, core.members, options.preferredLeader)
+    this.succession = new Succession(core.nodeId, core.members, options.preferredLeader)
     this.log = new RaftLog(core.recovered.blocks, core.limits.tailBytes)
     this.barriers = new ReadBarriers({ quorum: this.quorum, random: core.random, askAgainMs: options.heartbeatMs })
     const { state } = core.recovered
@@ -298,19 +292,13 @@ export class RaftNode {
     this.electionDeadline = this.now + this.options.electionTimeoutMs * uniform(this.core.random, low, high)
   }
 
-  /** How many others campaign before this node when this leader is gone. */
-  turnAfter(leader: NodeId): number {
-    return this.#turns.get(leader) ?? this.peers.length
-  }
-
   /**
    * This leader was heard just now. Should it fall silent, its followers take turns (ADR 5): if all is well the first of
    * them alone campaigns. Only those whose elections fail draw lots.
    */
   awaitLeader(leader: NodeId): void {
-    const gap = (LAST_TURN - FIRST_TURN) / this.peers.length
-    const wait = FIRST_TURN + gap * (this.turnAfter(leader) + uniform(this.core.random, 0, 0.25))
-    this.electionDeadline = this.now + this.options.electionTimeoutMs * wait
+    this.electionDeadline =
+      this.now + this.options.electionTimeoutMs * this.succession.waitFor(leader, this.core.random)
   }
 
   /** The range to draw a wait from: its beginning is for the preferred leader, the rest for the others. */

@@ -22,7 +22,7 @@ const MAX_UNIT = 0xffff
 
 export class KeyPacker {
   /** True when packed keys are numbers. */
-  readonly numeric: boolean
+  readonly #numeric: boolean
   readonly #table: string
   readonly #columns: readonly ColumnPlan[]
   /** 2^bits of each column. */
@@ -41,7 +41,7 @@ export class KeyPacker {
     this.#columns = columns.map(([name, column]) => planColumn(name, column))
     const bits = columns.map(([, column]) => column.bits ?? NUMBER_BITS)
     const total = bits.reduce((sum, each) => sum + each, 0)
-    this.numeric = total <= NUMBER_BITS && this.#columns.every((column) => column.type === 'uint')
+    this.#numeric = total <= NUMBER_BITS && this.#columns.every((column) => column.type === 'uint')
     this.#sizes = bits.map((each) => 2 ** each)
     this.#units = bits.map((each) => Math.ceil(each / UNIT_BITS))
     this.#limit = 2 ** total
@@ -53,7 +53,7 @@ export class KeyPacker {
   /** @throws StoreError `BAD_KEY` */
   pack(key: StoredRow): PackedKey {
     this.#object(key)
-    return this.numeric ? this.#packNumber(key, this.#columns.length) : this.#packString(key, this.#columns.length)
+    return this.#numeric ? this.#packNumber(key, this.#columns.length) : this.#packString(key, this.#columns.length)
   }
 
   /** The columns of a packed key, as an object of its own. */
@@ -73,7 +73,7 @@ export class KeyPacker {
         throw this.#bad(`has no leading key column ${name}; a prefix gives the first columns of the key`)
       }
     }
-    if (this.numeric) {
+    if (this.#numeric) {
       let rest = 1
       for (let i = count; i < this.#columns.length; i++) rest *= this.#sizes[i]!
       const low = this.#packNumber(prefix, count) * rest
@@ -98,7 +98,7 @@ export class KeyPacker {
 
   /** @throws StoreError `CORRUPT_WRITES` */
   read(reader: ByteReader): PackedKey {
-    if (this.numeric) {
+    if (this.#numeric) {
       const packed = reader.fixed(this.#width)
       if (packed >= this.#limit) throw this.#corrupt()
       return packed
