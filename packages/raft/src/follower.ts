@@ -51,8 +51,11 @@ export function onHeartbeat(node: RaftNode, from: NodeId, message: Heartbeat): v
   const state = follow(node, from)
   const { probe, round } = message
   // A probe that fits is an AppendEntries without entries: both logs are the same up to there (thesis 3.5). Without
-  // this, a follower that came back with everything would never be counted again while nothing new is proposed.
-  if (probe && node.log.matches(probe)) state.verified = Math.max(state.verified, probe.index)
+  // this, a follower that came back with everything would never be counted again while nothing new is proposed. Only where
+  // a block ends: a late probe may be about a place where we had another entry, and have the whole block by now.
+  if (probe && node.log.matches(probe) && node.log.endsBlock(probe.index)) {
+    state.verified = Math.max(state.verified, probe.index)
+  }
   node.commitTo(Math.min(message.commit, state.verified))
   const hint = probe && { asked: probe.index, found: node.log.floor(probe.index, probe.term) }
   reply(node, from, state, hint, round)

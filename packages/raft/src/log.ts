@@ -1,9 +1,10 @@
 // What a node knows of its log: the term of every entry, the newest blocks, and how much of it is durable.
 //
 // Always true: the log is whole blocks, from index 1 without gap. A block is cut once, by the one leader of its term, and
-// travels whole; so two logs that differ begin to differ where a block begins, and every index at which logs are
-// compared, matched, truncated or committed is the end of a block. Blocks that are not yet durable or not yet released
-// are in memory; older ones only while they fit into the bound.
+// travels whole; so two logs that differ begin to differ where a block begins, and every index at which a log is
+// matched, truncated or committed is the end of a block. Only the search for the place up to which two logs agree may ask
+// about the middle of one. Blocks that are not yet durable or not yet released are in memory; older ones only while they
+// fit into the bound.
 
 import { type Block, type BlockSpan, lastIndexOf, MakoError } from '@mako/engine'
 import type { Position } from './messages.ts'
@@ -78,6 +79,12 @@ export class RaftLog {
 
   matches(position: Position): boolean {
     return this.termAt(position.index) === position.term
+  }
+
+  /** True when a block is known to end here: of blocks that are not in memory that is the last one of each term. */
+  endsBlock(index: number): boolean {
+    const block = this.blockAt(index)
+    return block ? lastIndexOf(block) === index : this.termAt(index + 1) !== this.termAt(index)
   }
 
   /**

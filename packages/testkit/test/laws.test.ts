@@ -140,6 +140,15 @@ describe('the book', () => {
     expect(other.violation?.law).toBe('quorum-durable')
   })
 
+  it('commits whole blocks', () => {
+    const log = image(block(1, 1, 1), block(2, 1, 2, 3), block(4, 1, 4))
+    const book = bookWith(NODES, block(1, 1, 1), block(2, 1, 2, 3), block(4, 1, 4))
+    for (const commit of [1, 3, 4]) book.committed(0, 'a', { image: log, commit, term: 1, byCount: true })
+    expect(book.violation).toBeUndefined()
+    book.committed(0, 'b', { image: log, commit: 2, term: 1, byCount: false })
+    expect(book.violation?.law).toBe('whole-blocks')
+  })
+
   it('knows one history only', () => {
     const book = bookWith(NODES, block(1, 1, 1), block(2, 1, 2))
     book.committed(0, 'a', { image: image(block(1, 1, 1), block(2, 1, 2)), commit: 2, term: 1, byCount: true })

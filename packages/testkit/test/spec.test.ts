@@ -137,6 +137,18 @@ function changed(which: number, ...events: readonly TraceEvent[]): readonly Trac
   return ELECTED.toSpliced(which, 1, ...events)
 }
 
+/** The story with a block of two entries, up to the answer to it. */
+function twoEntries(answer: TracedMessage): readonly TraceEvent[] {
+  const two = { ...block, count: 2 }
+  const story = ELECTED.slice(0, 19).map((event): TraceEvent => {
+    if (event.type === 'write' && event.what === 'block') return { ...event, block: two }
+    if (event.type !== 'send' && event.type !== 'deliver') return event
+    if (event.message === append) return { ...event, message: { ...append, blocks: [two] } }
+    return event.message === accepted ? { ...event, message: answer } : event
+  })
+  return story.toSpliced(12, 0, { ...a, type: 'propose', block: two })
+}
+
 function refusal(events: readonly TraceEvent[]): string {
   const verdict = verdictOf(events)
   return verdict.ok ? 'accepted' : verdict.rule
@@ -221,6 +233,22 @@ describe('the specification', () => {
       'an answer to nothing',
       'reply-asked',
       changed(14, { ...b, type: 'send', to: 'c', message: { ...accepted, match: 0, received: 0 }, after: 1 }),
+    ],
+    ['a match inside a block', 'match-whole-blocks', twoEntries({ ...accepted, match: 1, received: 2 })],
+    [
+      'a match that was received inside a block',
+      'match-whole-blocks',
+      twoEntries({ ...accepted, match: 1, received: 1 }),
+    ],
+    [
+      'a commit inside a block',
+      'commit-whole-blocks',
+      [
+        ...twoEntries({ ...accepted, match: 2, received: 2 }),
+        ELECTED[19]!,
+        { ...a, type: 'deliver', from: 'b', message: { ...accepted, match: 2, received: 2 } },
+        ELECTED[21]!,
+      ],
     ],
     ['a node that does not run', 'alive', [{ ...a, type: 'commit', index: 1 }]],
   ])('refuses %s', (_what, rule, events) => {

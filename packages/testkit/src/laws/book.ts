@@ -31,6 +31,8 @@ export type LawName =
   | 'no-stale-read'
   /** A committed entry is durable on a majority. */
   | 'quorum-durable'
+  /** Commit is the end of a block. */
+  | 'whole-blocks'
   /**
    * Of a protocol that decides index by index: a term proposes one value for an index, at most one value is ever accepted
    * by a majority in one term, and from then on all higher terms propose that value (PI2, PI3, PI6, PI7).
@@ -213,6 +215,9 @@ export class LawBook {
     if (image.chainAt(both) !== committed.chainAt(both)) {
       this.broken('one-history', `${node} commits ${commit} of partition ${partition} over another history`)
       return
+    }
+    if (!image.endsBlock(commit)) {
+      this.broken('whole-blocks', `${node} commits ${commit} of partition ${partition}, in the middle of a block`)
     }
     if (commit <= committed.lastIndex) return
     if (byCount && image.termAt(commit) !== term) {

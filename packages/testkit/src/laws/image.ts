@@ -68,6 +68,11 @@ export class LogImage {
     return index === 0 ? 0 : this.#chains[index - 1]
   }
 
+  /** True when a block ends at this entry. */
+  endsBlock(index: number): boolean {
+    return this.#starts[index] !== this.#starts[index - 1]
+  }
+
   /**
    * Puts a block, as a log store does: what it overlaps is removed wholly, with `truncate` everything behind it as well.
    * Pass `facts` when they are known already.

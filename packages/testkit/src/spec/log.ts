@@ -1,4 +1,4 @@
-// A log as a specification needs it: the term of each entry, and which write has put it there.
+// A log as a specification needs it: the term of each entry, where its block begins, and which write has put it there.
 //
 // Always true: two logs with the same `chainAt` an index have the same terms up to there; by Log Matching (thesis 3.5)
 // they then have the same entries. Later indexes come from later writes, so a write that covers an index covers all before it.
@@ -15,6 +15,7 @@ export class SpecLog {
   #terms: number[] = []
   #chains: number[] = []
   #writes: number[] = []
+  #starts: number[] = []
 
   get lastIndex(): number {
     return this.#terms.length
@@ -42,6 +43,11 @@ export class SpecLog {
     return this.termAt(place.index) === place.term
   }
 
+  /** True when a block ends at this index. */
+  endsBlock(index: number): boolean {
+    return this.#starts[index] !== this.#starts[index - 1]
+  }
+
   /** True when every entry of this block is here, by its term. */
   holds({ index, count, term }: BlockSpan): boolean {
     for (let i = index; i < index + count; i++) if (this.termAt(i) !== term) return false
@@ -55,6 +61,7 @@ export class SpecLog {
       this.#chains.push(combine(this.#chains.at(-1) ?? 0, term))
       this.#terms.push(term)
       this.#writes.push(write)
+      this.#starts.push(index)
     }
   }
 
@@ -63,6 +70,7 @@ export class SpecLog {
     this.#terms.length = length
     this.#chains.length = length
     this.#writes.length = length
+    this.#starts.length = length
   }
 
   /** The same entries; `durable` forgets the writes, as a restart does. */
@@ -70,6 +78,7 @@ export class SpecLog {
     const copy = new SpecLog()
     copy.#terms = this.#terms.slice()
     copy.#chains = this.#chains.slice()
+    copy.#starts = this.#starts.slice()
     copy.#writes = durable ? this.#writes.map(() => 0) : this.#writes.slice()
     return copy
   }

@@ -382,6 +382,8 @@ function sendMatch(
     const agreeing = path.logs.filter((log) => log.agrees(led.log, received))
     check(agreeing.length > 0, 'match-agrees', `says that it agrees with ${to} to ${received}, which is not so`)
     const isKept = agreeing.some((log) => isDurable(log.writeOf(match)))
+    const isWhole = agreeing.some((log) => log.endsBlock(received) && (match === 0 || log.endsBlock(match)))
+    check(isWhole, 'match-whole-blocks', `reports ${match} of ${received}, in the middle of a block`)
     check(isKept, 'match-durable', `reports ${match}, which is not durable`)
   }
   if (hint !== undefined) {
@@ -446,6 +448,7 @@ function commit(group: Group, life: Life, path: Path, event: Commit): void {
   const { log } = life
   check(index > life.commit, 'commit-grows', `commit falls from ${life.commit} to ${index}`)
   check(index <= log.lastIndex, 'commit-in-log', `commits ${index} of ${log.lastIndex}`)
+  check(log.endsBlock(index), 'commit-whole-blocks', `commits ${index}, in the middle of a block`)
   const refusals = [...path.terms].map((term) => refusalOf(group, life, term, index))
   const refusal = refusals.at(-1)
   if (refusal !== undefined && !refusals.includes(undefined)) throw refusal
