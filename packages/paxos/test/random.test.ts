@@ -31,6 +31,8 @@ function chaos(seed: number): { cluster: Cluster; events: number } {
       const fate = below(random, 20)
       if (fate === 0) queue.push(envelope!)
       if (fate !== 1) cluster.deliverOne(envelope!)
+      // And what is past comes again.
+      if (fate === 2) cluster.deliverOne(cluster.sent.at(-1 - below(random, Math.min(cluster.sent.length, 300)))!)
       if (queue.length > 200) queue.splice(0, 100)
     } else if (choice < 700) {
       cluster.now += below(random, 12)

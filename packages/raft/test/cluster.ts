@@ -290,6 +290,7 @@ export class Cluster {
       const index = node.unchecked
       const block = node.core.blockAt(index) ?? node.blocks.find((stored) => lastIndexOf(stored) >= index)
       if (!block) throw new Error(`${node.id} has nothing at ${index}`)
+      if (lastIndexOf(block) > commit) throw new Error(`${node.id}: commit ${commit} is inside a block`)
       const text = key(block)
       for (let at = block.index; at <= lastIndexOf(block); at++) {
         const known = this.committed[at]
