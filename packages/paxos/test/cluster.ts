@@ -1,305 +1,76 @@
-// A cluster of cores in one thread for the tests: a queue of messages, explicit disks, virtual time.
-//
-// Always true: a message leaves only when the write it names is durable; a crash loses what was not durable; and
-// after every input the laws are checked over all nodes and over everything that was ever accepted or committed.
+// The cluster of cores of the tests, with Paxos, its disk, which may have holes, and what is proposed and chosen in it
+// (the invariants of docs/adr/0003).
 
-import {
-  type Block,
-  type Core,
-  type CoreLimits,
-  type CoreWrite,
-  decodeBlock,
-  encodeBlock,
-  type Input,
-  lastIndexOf,
-  type NodeId,
-  type Output,
-  seededRandom,
-} from '@mako/engine'
-import { decodeHardState } from '../src/codec.ts'
+import { type Block, type CoreWrite, lastIndexOf, type NodeId } from '@mako/engine'
 import { paxos, type PaxosMessage, type PaxosOptions } from '@mako/paxos'
+import {
+  CoreCluster,
+  type CoreClusterOptions,
+  type Envelope as CoreEnvelope,
+  type CoreNode,
+} from '../../engine/test/cores.ts'
+import { decodeHardState } from '../src/codec.ts'
 
-export const TEST_LIMITS: CoreLimits = {
-  inflightEntries: 1024,
-  inflightBytes: 1 << 20,
-  messageBytes: 1 << 16,
-  tailBytes: 1 << 20,
-}
+export { TEST_LIMITS } from '../../engine/test/cores.ts'
+export type TestNode = CoreNode<PaxosMessage>
+export type Envelope = CoreEnvelope<PaxosMessage>
 
-export interface Envelope {
-  readonly from: NodeId
-  readonly to: NodeId
-  readonly message: PaxosMessage
-}
-
-export interface ClusterOptions {
-  readonly nodes?: number
-  readonly learners?: readonly NodeId[]
-  readonly seed?: number
-  readonly paxos?: PaxosOptions
-  readonly limits?: Partial<CoreLimits>
-  /** When true, writes become durable as soon as they are asked for. @default true */
-  readonly fastDisks?: boolean
-}
-
-export class TestNode {
-  readonly id: NodeId
-  readonly cluster: Cluster
-  core!: Core<PaxosMessage>
-  isUp = true
-  commit = 0
-  /** What is durable. */
-  state: Uint8Array | undefined
-  blocks: Block[] = []
-  /** Writes that wait for the disk, messages that wait for writes. */
-  waitingWrites: CoreWrite[] = []
-  waitingMessages: { after: number; envelope: Envelope }[] = []
-  durable = 0
-  incarnation = 0
-  /** The ballot that this node has promised, durable or not. */
-  promised = 0
-  transfers: string[] = []
-  reads = 0
-  fastDisk: boolean
-  /** The first index in this life whose committed block has not been compared with the others'. */
-  unchecked = 1
-
-  constructor(cluster: Cluster, id: NodeId, fastDisk: boolean) {
-    this.cluster = cluster
-    this.id = id
-    this.fastDisk = fastDisk
-  }
-
-  start(): void {
-    const { cluster } = this
-    this.isUp = true
-    this.incarnation++
-    this.durable = 0
-    this.promised = this.state === undefined ? 0 : decodeHardState(this.state).promised
-    this.commit = 0
-    this.unchecked = 1
-    this.waitingWrites = []
-    this.waitingMessages = []
-    this.core = cluster.protocol.createCore({
-      partition: 0,
-      nodeId: this.id,
-      members: cluster.ids,
-      learners: cluster.learners,
-      incarnation: this.incarnation,
-      recovered: { state: this.state, blocks: this.blocks },
-      random: seededRandom(cluster.random.u32()),
-      limits: cluster.limits,
-      now: cluster.now,
-    })
-  }
-
-  crash(): void {
-    this.isUp = false
-    this.waitingWrites = []
-    this.waitingMessages = []
-  }
-
-  step(input: Input<PaxosMessage>): void {
-    this.core.step(input)
-    this.drain()
-  }
-
-  drain(): void {
-    this.carryOut(this.core.takeOutput())
-    this.cluster.check(this)
-  }
-
-  carryOut(output: Output<PaxosMessage>): void {
-    const { cluster } = this
-    this.waitingWrites.push(...output.writes)
-    for (const { write } of output.writes) {
-      if (write.type === 'block') cluster.checkWrite(this, write.block, write.truncate)
-      else this.promised = decodeHardState(write.state).promised
-    }
-    this.commit = output.commit
-    this.transfers.push(...output.transfers)
-    for (const role of output.roles) if (role.role === 'leader') cluster.elected(this.id, role.term)
-    for (const { to, message, after } of output.messages) {
-      // Over the wire and back, so that every test is one of the codec as well.
-      const copy = cluster.protocol.decode(cluster.protocol.encode(message))
-      const envelope = { from: this.id, to, message: copy }
-      if (after <= this.durable) cluster.queue.push(envelope)
-      else this.waitingMessages.push({ after, envelope })
-    }
-    for (const { request, from } of output.reads) {
-      this.reads++
-      const at = this.blocks.findIndex((block) => from <= lastIndexOf(block))
-      const first = this.blocks[at]
-      const second = this.blocks[at + 1]
-      const blocks: Block[] = first !== undefined && first.index <= from ? [first] : []
-      if (blocks.length > 0 && second?.index === lastIndexOf(first!) + 1) blocks.push(second)
-      this.step({ type: 'read', now: cluster.now, request, blocks })
-    }
-    if (this.fastDisk) this.flush()
-  }
-
-  /** Makes the oldest `count` waiting writes durable. */
-  flush(count: number = this.waitingWrites.length): void {
-    const done = this.waitingWrites.splice(0, count)
-    if (done.length === 0) return
-    for (const { number, write } of done) {
-      this.durable = number
-      if (write.type === 'state') this.state = write.state
-      else {
-        const block = decodeBlock(write.block.bytes)
-        this.blocks = this.blocks.filter((kept) => lastIndexOf(kept) < block.index || kept.index > lastIndexOf(block))
-        this.blocks.push(block)
-        this.blocks.sort((one, two) => one.index - two.index)
-        this.cluster.accepted(this, block)
-      }
-    }
-    const ready = this.waitingMessages.filter(({ after }) => after <= this.durable)
-    this.waitingMessages = this.waitingMessages.filter(({ after }) => after > this.durable)
-    for (const { envelope } of ready) this.cluster.queue.push(envelope)
-    this.step({ type: 'durable', now: this.cluster.now, write: this.durable })
-  }
-
-  get ballot(): number {
-    return this.core.status().term
-  }
-
-  get role(): string {
-    return this.core.status().role
-  }
-
-  get lastIndex(): number {
-    return this.core.status().lastIndex
-  }
-
-  /** Proposes one block of `count` entries; its index, or undefined when this node does not lead. */
-  propose(count = 1, bytes = 8, drain = true): number | undefined {
-    const admission = this.core.admit()
-    if (admission.status !== 'LEADER') return undefined
-    const { nextIndex: index, term } = admission
-    const sequence = ++this.cluster.proposals
-    const entries = Array.from({ length: count }, () => ({ kind: 'data' as const, payload: new Uint8Array(bytes) }))
-    this.core.propose(encodeBlock({ index, term }, { node: this.id, incarnation: this.incarnation, sequence }, entries))
-    if (drain) this.drain()
-    return index
-  }
-}
-
-export class Cluster {
-  readonly protocol: ReturnType<typeof paxos>
-  readonly ids: NodeId[]
-  readonly learners: readonly NodeId[]
-  readonly nodes: Map<NodeId, TestNode> = new Map()
-  readonly random: ReturnType<typeof seededRandom>
-  readonly limits: CoreLimits
-  readonly leaders: Map<number, NodeId> = new Map()
-  /** For each committed index, the bytes of its block as text. */
-  readonly committed: string[] = ['']
+export class Cluster extends CoreCluster<PaxosMessage> {
+  /** By node and life: the ballot that was promised in it last, durable or not. */
+  readonly #promised = new Map<string, number>()
   /** By index and ballot: the value that was proposed, and by first index and ballot who has accepted it durably. */
   readonly #proposed = new Map<string, string>()
   readonly #acceptors = new Map<string, Set<NodeId>>()
   /** By index: the value that is chosen, and the first ballot in which it was. */
   readonly #chosen = new Map<number, { readonly value: string; readonly ballot: number }>()
-  readonly queue: Envelope[] = []
-  readonly sent: Envelope[] = []
-  now = 1000
-  proposals = 0
-  /** Which messages are lost. */
-  cuts: (envelope: Envelope) => boolean = () => false
 
-  constructor(options: ClusterOptions = {}) {
-    this.protocol = paxos(options.paxos)
-    this.random = seededRandom(options.seed ?? 1)
-    this.limits = { ...TEST_LIMITS, ...options.limits }
-    this.ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, options.nodes ?? 3)
-    this.learners = options.learners ?? []
-    for (const id of [...this.ids, ...this.learners])
-      this.nodes.set(id, new TestNode(this, id, options.fastDisks ?? true))
-    for (const node of this.nodes.values()) node.start()
+  constructor(options: CoreClusterOptions & { readonly paxos?: PaxosOptions } = {}) {
+    super(paxos(options.paxos), options)
   }
 
-  node(id: NodeId): TestNode {
-    return this.nodes.get(id)!
+  override valueOf(block: Block): string {
+    return valueOf(block)
   }
 
-  get all(): TestNode[] {
-    return [...this.nodes.values()]
+  override writes(node: TestNode, write: CoreWrite['write']): void {
+    super.writes(node, write)
+    if (write.type === 'state') this.#promised.set(lifeOf(node), decodeHardState(write.state).promised)
+    else this.#accepts(node, write.block, write.truncate)
   }
 
-  /** The leader of the highest term, if it is up. */
-  get leader(): TestNode | undefined {
-    const leaders = this.all.filter((node) => node.isUp && node.role === 'leader')
-    return leaders.sort((a, b) => b.ballot - a.ballot)[0]
-  }
-
-  /** Delivers what is on its way, and what comes of it, in order. */
-  deliver(limit = 100_000): number {
-    let count = 0
-    for (; this.queue.length > 0; count++) {
-      if (count >= limit) throw new Error('messages without end')
-      this.deliverOne(this.queue.shift()!)
-    }
-    return count
-  }
-
-  deliverOne(envelope: Envelope): void {
-    this.sent.push(envelope)
-    if (this.cuts(envelope)) return
-    const to = this.node(envelope.to)
-    if (to.isUp) to.step({ type: 'message', now: this.now, from: envelope.from, message: envelope.message })
-  }
-
-  /** Lets time pass in ticks, with everything delivered at once. */
-  run(ms: number): void {
-    const end = this.now + ms
-    while (this.now < end) {
-      this.now += this.protocol.tickMs
-      for (const node of this.all) if (node.isUp) node.step({ type: 'tick', now: this.now })
-      this.deliver()
-    }
-  }
-
-  runUntil(condition: () => boolean, limitMs = 20_000): void {
-    const end = this.now + limitMs
-    while (!condition()) {
-      if (this.now >= end) throw new Error('the condition was not met in time')
-      this.run(this.protocol.tickMs)
-    }
-  }
-
-  /** Makes this node the leader of a fresh cluster. */
-  elect(id: NodeId): TestNode {
-    const node = this.node(id)
-    node.step({ type: 'campaign', now: this.now })
-    this.deliver()
-    if (node.role !== 'leader') throw new Error(`${id} did not win`)
-    return node
-  }
-
-  isolate(...ids: NodeId[]): void {
-    const inside = new Set(ids)
-    this.cuts = ({ from, to }) => inside.has(from) !== inside.has(to)
-  }
-
-  heal(): void {
-    this.cuts = () => false
-  }
-
-  elected(id: NodeId, term: number): void {
-    const known = this.leaders.get(term)
-    if (known !== undefined && known !== id) throw new Error(`election safety: ${known} and ${id} in term ${term}`)
-    this.leaders.set(term, id)
-  }
-
-  /** Law 2, and PI5: nothing is accepted below the promised ballot. */
-  checkWrite(node: TestNode, block: Block, truncate: boolean): void {
-    if (block.index <= node.commit)
-      throw new Error(`${node.id} rewrites ${block.index} below its commit ${node.commit}`)
-    if (block.term < node.promised) throw new Error(`${node.id} accepts ${block.term}, promised is ${node.promised}`)
-    if (truncate) throw new Error(`${node.id} truncates`)
-    // PI7: a ballot proposes one value for an index.
+  /** What a block overlaps is replaced; perhaps it is chosen now (PI2). */
+  override stores(node: TestNode, block: Block): void {
+    node.blocks = node.blocks.filter((kept) => lastIndexOf(kept) < block.index || kept.index > lastIndexOf(block))
+    node.blocks.push(block)
+    node.blocks.sort((one, two) => one.index - two.index)
+    if (this.learners.includes(node.id)) return
+    const acceptance = `${block.index}/${block.term}`
+    const acceptors = (this.#acceptors.get(acceptance) ?? new Set()).add(node.id)
+    this.#acceptors.set(acceptance, acceptors)
+    if (acceptors.size * 2 <= this.ids.length) return
+    const value = valueOf(block)
     for (let at = block.index; at <= lastIndexOf(block); at++) {
+      const known = this.#chosen.get(at)
+      if (known !== undefined && known.value !== value) throw new Error(`two values are chosen at ${at}`)
+      if (known === undefined) this.#chosen.set(at, { value, ballot: block.term })
+    }
+  }
+
+  override commits(node: TestNode, at: number, value: string): void {
+    super.commits(node, at, value)
+    if (this.#chosen.get(at)?.value !== value) throw new Error(`${node.id} commits ${at}, which is not chosen`)
+  }
+
+  #accepts(node: TestNode, block: Block, truncate: boolean): void {
+    // PI5: nothing is accepted below the promised ballot.
+    const kept = node.state === undefined ? 0 : decodeHardState(node.state).promised
+    const promised = this.#promised.get(lifeOf(node)) ?? kept
+    if (block.term < promised) throw new Error(`${node.id} accepts ${block.term}, promised is ${promised}`)
+    if (truncate) throw new Error(`${node.id} truncates`)
+    const value = valueOf(block)
+    for (let at = block.index; at <= lastIndexOf(block); at++) {
+      // PI7: a ballot proposes one value for an index.
       const proposal = `${at}/${block.term}`
-      const value = valueOf(block)
       const known = this.#proposed.get(proposal)
       if (known !== undefined && known !== value) throw new Error(`two values of ${proposal}`)
       this.#proposed.set(proposal, value)
@@ -312,41 +83,10 @@ export class Cluster {
       }
     }
   }
+}
 
-  /** A block is durable on a node: perhaps it is chosen now (PI2). */
-  accepted(node: TestNode, block: Block): void {
-    const acceptors = this.#acceptors.get(`${block.index}/${block.term}`) ?? new Set()
-    if (this.learners.includes(node.id)) return
-    this.#acceptors.set(`${block.index}/${block.term}`, acceptors.add(node.id))
-    if (acceptors.size * 2 <= this.ids.length) return
-    const value = valueOf(block)
-    for (let at = block.index; at <= lastIndexOf(block); at++) {
-      const known = this.#chosen.get(at)
-      if (known !== undefined && known.value !== value) throw new Error(`two values are chosen at ${at}`)
-      if (known === undefined) this.#chosen.set(at, { value, ballot: block.term })
-    }
-  }
-
-  /** State machine safety: what one node has committed at an index, all have. */
-  check(node: TestNode): void {
-    const { commit, lastIndex } = node.core.status()
-    if (commit > lastIndex) throw new Error(`${node.id}: commit ${commit} beyond ${lastIndex}`)
-    while (node.unchecked <= commit) {
-      const index = node.unchecked
-      const block = node.core.blockAt(index) ?? node.blocks.find((stored) => lastIndexOf(stored) >= index)
-      if (!block) throw new Error(`${node.id} has nothing at ${index}`)
-      if (lastIndexOf(block) > commit) throw new Error(`${node.id}: commit ${commit} is inside a block`)
-      const text = valueOf(block)
-      for (let at = block.index; at <= lastIndexOf(block); at++) {
-        const known = this.committed[at]
-        if (known !== undefined && known !== text)
-          throw new Error(`state machine safety at ${at}: ${known} and ${text}`)
-        if (this.#chosen.get(at)?.value !== text) throw new Error(`${node.id} commits ${at}, which is not chosen`)
-        this.committed[at] = text
-      }
-      node.unchecked = lastIndexOf(block) + 1
-    }
-  }
+function lifeOf({ id, incarnation }: TestNode): string {
+  return `${id}/${incarnation}`
 }
 
 /** Everything that a block consists of, save the ballot in which this copy was accepted. */

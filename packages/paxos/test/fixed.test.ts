@@ -17,7 +17,7 @@ describe('fixed leadership', () => {
     expect(admission).toMatchObject({ status: 'NOT_LEADER', leader: 'a' })
     cluster.run(30)
     expect(cluster.node('a').role).toBe('leader')
-    expect(cluster.node('a').ballot).toBe(64)
+    expect(cluster.node('a').term).toBe(64)
   })
 
   it('can be another node', () => {
@@ -38,7 +38,7 @@ describe('fixed leadership', () => {
     cluster.run(10_000)
     expect(cluster.leader).toBeUndefined()
     expect(cluster.node('b').core.admit()).toMatchObject({ status: 'NOT_LEADER', leader: 'a' })
-    expect(cluster.node('b').ballot).toBe(64)
+    expect(cluster.node('b').term).toBe(64)
     a.start()
     cluster.run(1200)
     expect(a.role).toBe('leader')

@@ -5,7 +5,11 @@ import { paxos } from '@mako/paxos'
 import { describe, expect, it } from 'vitest'
 import { Cluster, type TestNode, valueOf } from './cluster.ts'
 
-function led(options: { nodes?: number; limits?: object } = {}): { cluster: Cluster; a: TestNode; x: TestNode } {
+function led(options: { nodes?: number; limits?: object } = {}): {
+  cluster: Cluster
+  a: TestNode
+  x: TestNode
+} {
   const cluster = new Cluster({ ...options, learners: ['x'] })
   const a = cluster.elect('a')
   cluster.run(200)

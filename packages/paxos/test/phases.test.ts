@@ -32,7 +32,7 @@ describe('phase 1', () => {
     a.crash()
     a.start()
     a.step({ type: 'campaign', now: cluster.now })
-    expect(a.ballot).toBe(128)
+    expect(a.term).toBe(128)
   })
 
   it('is answered only when the promise is durable, and then nothing lower is accepted', () => {
@@ -52,7 +52,7 @@ describe('phase 1', () => {
     a.propose()
     cluster.deliver()
     expect(a.role).toBe('follower')
-    expect(b.blocks.every(({ term }) => term !== a.ballot || a.ballot === b.ballot)).toBe(true)
+    expect(b.blocks.every(({ term }) => term !== a.term || a.term === b.term)).toBe(true)
   })
 
   it('brings a candidate that is far behind up to date in parts, over losses', () => {
@@ -118,9 +118,9 @@ describe('phase 1', () => {
       cluster.run(cluster.protocol.tickMs)
     }
     cluster.runUntil(() => cluster.leader !== undefined && cluster.leader.commit > 0)
-    const ballot = cluster.leader!.ballot
+    const ballot = cluster.leader!.term
     cluster.run(5000)
-    expect(cluster.leader!.ballot).toBe(ballot)
+    expect(cluster.leader!.term).toBe(ballot)
   })
 
   it('is not begun by a node that was cut off and comes back, nor against a lease', () => {
@@ -130,13 +130,13 @@ describe('phase 1', () => {
     cluster.run(5000)
     cluster.heal()
     cluster.run(2000)
-    expect([a.role, a.ballot]).toEqual(['leader', 64])
+    expect([a.role, a.term]).toEqual(['leader', 64])
     const leased = new Cluster({ paxos: { probe: false, leases: true } })
     const leader = leased.elect('a')
     leased.run(100)
     leased.node('c').step({ type: 'campaign', now: leased.now })
     leased.deliver()
-    expect([leader.role, leased.node('b').ballot]).toEqual(['leader', 64])
+    expect([leader.role, leased.node('b').term]).toEqual(['leader', 64])
   })
 })
 

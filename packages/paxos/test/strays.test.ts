@@ -13,10 +13,10 @@ function tell(cluster: Cluster, to: TestNode, from: string, message: PaxosMessag
 /** A leader whose ballot is not the first one, and which nobody answers any more. */
 function lonelyLeader(): { cluster: Cluster; leader: TestNode; peer: TestNode; earlier: number } {
   const cluster = new Cluster({ nodes: 3 })
-  const earlier = cluster.elect('a').ballot
+  const earlier = cluster.elect('a').term
   cluster.run(100)
   cluster.isolate('a')
-  cluster.runUntil(() => (cluster.leader?.ballot ?? 0) > earlier)
+  cluster.runUntil(() => (cluster.leader?.term ?? 0) > earlier)
   cluster.run(100)
   const leader = cluster.leader!
   const peer = cluster.all.find((node) => node !== leader && node.id !== 'a')!
@@ -37,7 +37,7 @@ describe('a stray message', () => {
 
   it('an acceptance of more than was ever proposed counts for nothing', () => {
     const { cluster, leader, peer } = lonelyLeader()
-    const { commit, ballot } = leader
+    const { commit, term: ballot } = leader
     const match = leader.propose()! + 1
     tell(cluster, leader, peer.id, { type: 'accepted', ballot, match, received: match, span: undefined, round: 0 })
     expect(leader.commit).toBe(commit)
@@ -74,13 +74,13 @@ describe('a stray message', () => {
     cluster.cuts = () => true
     const a = cluster.node('a')
     a.step({ type: 'campaign', now: cluster.now })
-    const earlier = a.ballot
-    cluster.runUntil(() => a.ballot > earlier)
+    const earlier = a.term
+    cluster.runUntil(() => a.term > earlier)
     expect(a.role).toBe('candidate')
     const promise = { type: 'promise', asked: 1, chosen: 0, blocks: [], next: undefined } as const
     tell(cluster, a, 'b', { ...promise, ballot: earlier })
     expect(a.role).toBe('candidate')
-    tell(cluster, a, 'b', { ...promise, ballot: a.ballot })
+    tell(cluster, a, 'b', { ...promise, ballot: a.term })
     expect(a.role).toBe('leader')
   })
 
@@ -89,8 +89,8 @@ describe('a stray message', () => {
     const b = cluster.node('b')
     cluster.node('c').step({ type: 'campaign', now: cluster.now })
     cluster.deliverOne(cluster.queue.find(({ to }) => to === 'b')!)
-    const { ballot } = b
-    expect(ballot).toBe(cluster.node('c').ballot)
+    const { term: ballot } = b
+    expect(ballot).toBe(cluster.node('c').term)
     tell(cluster, b, 'c', { type: 'handover', ballot })
     expect(b.role).toBe('follower')
     cluster.deliver()
@@ -114,7 +114,7 @@ describe('a stray message', () => {
     const cluster = new Cluster({ nodes: 3 })
     const b = cluster.node('b')
     for (const from of ['a', 'c']) tell(cluster, b, from, { type: 'probe', ballot: 640 })
-    expect(b.ballot).toBe(0)
+    expect(b.term).toBe(0)
     expect(b.state).toBeUndefined()
     expect(cluster.queue.map(({ message }) => message)).toMatchObject([
       { type: 'probe-reply', ballot: 0, asked: 640, granted: true },
@@ -132,11 +132,11 @@ describe('a proposer', () => {
     expect(cluster.queue).toEqual([])
     a.flush()
     expect(cluster.queue.map(({ message }) => message.type)).toEqual(['prepare', 'prepare'])
-    const { ballot } = a
+    const { term: ballot } = a
     a.crash()
     a.start()
     a.step({ type: 'campaign', now: cluster.now })
-    expect(a.ballot).toBeGreaterThan(ballot)
+    expect(a.term).toBeGreaterThan(ballot)
   })
 
   it('leads when its own promise is durable, not before, alone as well', () => {

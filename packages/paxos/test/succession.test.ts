@@ -1,48 +1,10 @@
-// When a leader falls silent its followers take turns (ADR 5): how soon there is another one, and who.
+// When a leader falls silent its followers take turns (ADR 5).
 
-import { describe, expect, it } from 'vitest'
+import { followersTakeTurns } from '../../engine/test/turns.ts'
 import { Cluster } from './cluster.ts'
 
-const SEEDS = Array.from({ length: 50 }, (_, i) => i + 1)
-
-describe.each([3, 5, 7])('of %i nodes', (nodes) => {
-  it('the next one in line leads after its leader, by the first election, within 1.5 election timeouts', () => {
-    for (const seed of SEEDS) {
-      const cluster = new Cluster({ seed, nodes })
-      const gone = cluster.ids[seed % nodes]!
-      const next = cluster.ids[(seed + 1) % nodes]!
-      cluster.elect(gone)
-      cluster.run(100)
-      cluster.sent.length = 0
-      const silentSince = cluster.now
-      cluster.isolate(gone)
-      cluster.runUntil(() => cluster.node(next).role === 'leader')
-      expect(cluster.now - silentSince).toBeLessThanOrEqual(1.5 * cluster.protocol.electionTimeoutMs)
-      expect(cluster.sent.filter(({ message }) => message.type === 'prepare').every(({ from }) => from === next)).toBe(
-        true,
-      )
-    }
-  })
-
-  it('the preferred leader is the first in line', () => {
-    const cluster = new Cluster({ nodes, paxos: { preferredLeader: 'c' } })
-    cluster.elect('a')
-    cluster.run(100)
-    cluster.isolate('a')
-    cluster.runUntil(() => cluster.node('c').role === 'leader', 1.5 * cluster.protocol.electionTimeoutMs)
-  })
-})
-
-describe.each([5, 7])('of %i nodes, two of them away', (nodes) => {
-  it('the second in line leads as soon', () => {
-    for (const seed of SEEDS) {
-      const cluster = new Cluster({ seed, nodes })
-      cluster.elect('a')
-      cluster.run(100)
-      const silentSince = cluster.now
-      cluster.isolate('a', 'b')
-      cluster.runUntil(() => cluster.node('c').role === 'leader')
-      expect(cluster.now - silentSince).toBeLessThanOrEqual(1.5 * cluster.protocol.electionTimeoutMs)
-    }
-  })
+followersTakeTurns({
+  build: ({ preferredLeader, ...options }) =>
+    new Cluster({ ...options, paxos: preferredLeader === undefined ? {} : { preferredLeader } }),
+  isCampaign: ({ type }) => type === 'prepare',
 })
