@@ -56,6 +56,8 @@ export function randomSchedules<Message>(schedules: Schedules<Message>): void {
 function chaos<Message>(cluster: CoreCluster<Message>, check: () => void): void {
   const { random, all, queue, sent } = cluster
   const pick = (): CoreNode<Message> => all[below(random, all.length)]!
+  // In some schedules as much comes again as comes.
+  const repeats = below(random, 2) === 0 ? 1 : 10
   for (let i = 0; i < STEPS; i++) {
     const choice = below(random, 1000)
     const node = pick()
@@ -67,7 +69,7 @@ function chaos<Message>(cluster: CoreCluster<Message>, check: () => void): void 
       if (fate === 0) queue.push(envelope!)
       if (fate !== 1) cluster.deliverOne(envelope!)
       // And what is past comes again.
-      if (fate === 2) cluster.deliverOne(sent.at(-1 - below(random, Math.min(sent.length, 300)))!)
+      if (fate >= 2 && fate < 2 + repeats) cluster.deliverOne(sent.at(-1 - below(random, Math.min(sent.length, 300)))!)
       if (queue.length > 200) queue.splice(0, 100)
     } else if (choice < 700) {
       cluster.now += below(random, 12)
