@@ -9,6 +9,8 @@ import type { OutputEvent, TracedBlock, TraceEvent } from '../trace/event.ts'
 import { AcceptedBlocks, isSameValue } from './accepted.ts'
 import { paxosStateOf, type PaxosState, type PaxosTraceMessage, type PromiseMessage } from './paxos-message.ts'
 import { ReaderRounds } from './readers.ts'
+import { entry } from './entry.ts'
+import { lifeOf, newTurn, type Turn } from './read-trace.ts'
 import { check } from './verdict.ts'
 
 type Start = Extract<TraceEvent, { type: 'start' }>
@@ -39,14 +41,6 @@ export interface Lead {
   mayAddNoOp: boolean
 }
 
-/** The inputs of one turn: since the last output. */
-interface Turn {
-  readonly messages: { readonly from: NodeId; readonly message: PaxosTraceMessage }[]
-  readonly proposed: TracedBlock[]
-  /** A tick or a wish to campaign. */
-  mayCampaign: boolean
-}
-
 /** One life of one node in one partition. */
 export interface Life {
   readonly node: NodeId
@@ -74,7 +68,7 @@ export interface Life {
   readonly promises: Map<number, { readonly from: NodeId; readonly message: PromiseMessage }[]>
   readonly accepted: Map<number, Map<NodeId, Acceptance>>
   readonly readers: ReaderRounds
-  turn: Turn
+  turn: Turn<PaxosTraceMessage>
 }
 
 /** One partition, over all nodes. */
@@ -90,8 +84,8 @@ export interface Group {
   readonly chosen: Map<number, TracedBlock>
 }
 
-export function groupOf(groups: Map<number, Group>, partition: number): Group {
-  return entry(groups, partition, () => ({
+export function newGroup(): Group {
+  return {
     voters: [],
     disks: new Map(),
     lives: new Map(),
@@ -99,13 +93,7 @@ export function groupOf(groups: Map<number, Group>, partition: number): Group {
     proposals: new Map(),
     acceptors: new Map(),
     chosen: new Map(),
-  }))
-}
-
-export function lifeOf(group: Group, node: NodeId): Life {
-  const life = group.lives.get(node)
-  check(life !== undefined, 'alive', 'a node acts that does not run')
-  return life
+  }
 }
 
 /** The only node that may use a ballot. */
@@ -262,17 +250,4 @@ export function hear(life: Life, from: NodeId, message: PaxosTraceMessage): void
     case 'barrier-reply':
       return
   }
-}
-
-export function newTurn(): Turn {
-  return { messages: [], proposed: [], mayCampaign: false }
-}
-
-export function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key)
-  if (value === undefined) {
-    value = make()
-    map.set(key, value)
-  }
-  return value
 }

@@ -7,15 +7,13 @@
 // ballots may begin with any tick, messages may be late, lost or repeated, and an output may answer several inputs.
 
 import { lastIndexOf, type NodeId } from '@mako/engine'
-import { isOutput, type OutputEvent, type Trace, type TracedBlock, type TraceEvent } from '../trace/event.ts'
+import type { OutputEvent, Trace, TracedBlock, TracedMessage } from '../trace/event.ts'
 import { isSameBlock, isSameValue, proposedIn, type Slot } from './accepted.ts'
 import { fitsPhase1 } from './paxos-choice.ts'
 import {
   diskOf,
-  groupOf,
   hear,
-  lifeOf,
-  newTurn,
+  newGroup,
   offer,
   ownerOf,
   settle,
@@ -31,7 +29,8 @@ import {
   type PaxosTraceMessage,
   type PromiseMessage,
 } from './paxos-message.ts'
-import { check, Refusal, type Verdict } from './verdict.ts'
+import { readTrace } from './read-trace.ts'
+import { check, type Verdict } from './verdict.ts'
 
 type Send = Extract<OutputEvent, { type: 'send' }>
 type RoleEvent = Extract<OutputEvent, { type: 'role' }>
@@ -54,81 +53,15 @@ interface Passage {
 
 /** Accepts the trace of a Paxos cluster with elected leaders, or names the first output that no rule allows. */
 export function validatePaxosTrace(trace: Trace): Verdict {
-  const { events, dropped } = trace
-  if (dropped > 0) return { ok: false, step: 0, rule: 'whole-trace', message: `${dropped} events are missing` }
-  const groups = new Map<number, Group>()
-  let step = 0
-  try {
-    while (step < events.length) {
-      const event = events[step]!
-      if (isOutput(event)) {
-        // An output is a run of events of one core.
-        const first = step
-        while (step + 1 < events.length && continues(event, events[step + 1]!)) step++
-        carryOut(groupOf(groups, event.partition), event.node, events.slice(first, step + 1) as OutputEvent[])
-      } else takeIn(groups, event)
-      step++
-    }
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const event = events[step]!
-    const where = 'partition' in event ? `${event.node}, partition ${event.partition}` : 'the world'
-    return { ok: false, step, rule: error.rule, message: `${where}, at ${event.at} ms: ${error.message}` }
+  const deliver = (life: Life, from: NodeId, traced: TracedMessage): void => {
+    const message = paxosMessage(traced)
+    check(message !== undefined, 'message', `${traced.type} is no message of Paxos`)
+    hear(life, from, message)
   }
-  return { ok: true, steps: events.length }
+  return readTrace({ newGroup, start, deliver, settle, carryOut }, trace)
 }
 
-function continues(event: OutputEvent, next: TraceEvent): boolean {
-  return isOutput(next) && next.node === event.node && next.partition === event.partition
-}
-
-function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEvent>): void {
-  switch (event.type) {
-    case 'start':
-      start(groupOf(groups, event.partition), event)
-      return
-    case 'deliver': {
-      const message = paxosMessage(event.message)
-      check(message !== undefined, 'message', `${event.message.type} is no message of Paxos`)
-      hear(lifeOf(groupOf(groups, event.partition), event.node), event.from, message)
-      return
-    }
-    case 'durable':
-      settle(groupOf(groups, event.partition), event.node, event.write)
-      return
-    case 'tick':
-    case 'campaign':
-      lifeOf(groupOf(groups, event.partition), event.node).turn.mayCampaign = true
-      return
-    case 'propose':
-      lifeOf(groupOf(groups, event.partition), event.node).turn.proposed.push(event.block)
-      return
-    case 'crash':
-      for (const group of groups.values()) group.lives.delete(event.node)
-      return
-    case 'fault':
-      if (event.kind === 'wiped-disk' && event.node !== undefined) {
-        for (const group of groups.values()) group.disks.delete(event.node)
-      }
-      return
-    case 'read-done':
-    case 'peer-died':
-    case 'hand-over':
-    case 'reader':
-    case 'release':
-    case 'apply':
-    case 'answer':
-    case 'pause':
-    case 'resume':
-    case 'cut':
-    case 'join':
-    case 'heal':
-      return
-  }
-}
-
-function carryOut(group: Group, node: NodeId, run: readonly OutputEvent[]): void {
-  const life = lifeOf(group, node)
+function carryOut(group: Group, life: Life, run: readonly OutputEvent[]): void {
   const passage: Passage = {
     group,
     life,
@@ -142,7 +75,6 @@ function carryOut(group: Group, node: NodeId, run: readonly OutputEvent[]): void
   for (const event of run) if (event.type === 'role') changeRole(passage, event)
   if (passage.commit !== life.commit) commit(passage)
   for (const event of run) if (event.type === 'send') send(passage, event)
-  life.turn = newTurn()
 }
 
 // ------------------------------------------------------------------------------------------------------------ writes

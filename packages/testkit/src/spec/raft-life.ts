@@ -3,11 +3,13 @@
 // Always true: it holds what was observed and what each node can know, and decides only what an input may be: a disk
 // keeps what is durable and a beginning of the rest. Which outputs are allowed is said in `raft.ts`.
 
-import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
+import { lastIndexOf, type NodeId } from '@mako/engine'
 import type { OutputEvent, TraceEvent } from '../trace/event.ts'
 import { logOf, SpecLog } from './log.ts'
 import { hardStateOf, type HardState, type RaftTraceMessage } from './raft-message.ts'
 import { ReaderRounds } from './readers.ts'
+import { entry } from './entry.ts'
+import { lifeOf, newTurn, type Turn } from './read-trace.ts'
 import { check } from './verdict.ts'
 
 type Start = Extract<TraceEvent, { type: 'start' }>
@@ -24,14 +26,6 @@ export interface Disk {
 export interface Told {
   upTo: number
   commit: number
-}
-
-/** The inputs of one turn: since the last output. */
-export interface Turn {
-  readonly messages: { readonly from: NodeId; readonly message: RaftTraceMessage }[]
-  readonly proposed: BlockSpan[]
-  /** A tick or a wish to campaign. */
-  mayCampaign: boolean
 }
 
 /** One life of one node in one partition. */
@@ -53,7 +47,7 @@ export interface Life {
   readonly preGranted: Map<number, Set<NodeId>>
   readonly matches: Map<number, Map<NodeId, number>>
   readonly readers: ReaderRounds
-  turn: Turn
+  turn: Turn<RaftTraceMessage>
 }
 
 /** One partition, over all nodes. */
@@ -66,19 +60,8 @@ export interface Group {
   committed: SpecLog
 }
 
-export function groupOf(groups: Map<number, Group>, partition: number): Group {
-  let group = groups.get(partition)
-  if (group === undefined) {
-    group = { disks: new Map(), lives: new Map(), leaders: new Map(), committed: new SpecLog() }
-    groups.set(partition, group)
-  }
-  return group
-}
-
-export function lifeOf(group: Group, node: NodeId): Life {
-  const life = group.lives.get(node)
-  check(life !== undefined, 'alive', 'a node acts that does not run')
-  return life
+export function newGroup(): Group {
+  return { disks: new Map(), lives: new Map(), leaders: new Map(), committed: new SpecLog() }
 }
 
 /** A node begins with what its disk has: all that was durable, and perhaps some of the writes that were on their way. */
@@ -178,17 +161,4 @@ function hearLeader(life: Life, term: number, upTo: number, commit: number): voi
   const told = entry(life.told, term, (): Told => ({ upTo: 0, commit: 0 }))
   told.upTo = Math.max(told.upTo, upTo)
   told.commit = Math.max(told.commit, commit)
-}
-
-function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key)
-  if (value === undefined) {
-    value = make()
-    map.set(key, value)
-  }
-  return value
-}
-
-export function newTurn(): Turn {
-  return { messages: [], proposed: [], mayCampaign: false }
 }

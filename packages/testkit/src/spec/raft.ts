@@ -7,21 +7,11 @@
 // messages may be late, lost or repeated, and an output may answer several inputs.
 
 import { lastIndexOf, type BlockSpan, type NodeId } from '@mako/engine'
-import { isOutput, type OutputEvent, type Trace, type TraceEvent } from '../trace/event.ts'
+import type { OutputEvent, Trace, TracedMessage } from '../trace/event.ts'
 import type { Place, SpecLog } from './log.ts'
-import {
-  diskOf,
-  groupOf,
-  hear,
-  lifeOf,
-  newTurn,
-  settle,
-  start,
-  type Group,
-  type Life,
-  type Write,
-} from './raft-life.ts'
+import { diskOf, hear, newGroup, settle, start, type Group, type Life, type Write } from './raft-life.ts'
 import { hardStateOf, raftMessage, type Election, type HardState, type RaftTraceMessage } from './raft-message.ts'
+import { readTrace } from './read-trace.ts'
 import { check, Refusal, type Verdict } from './verdict.ts'
 
 type Send = Extract<OutputEvent, { type: 'send' }>
@@ -38,86 +28,17 @@ interface Path {
 
 /** Accepts the trace of a Raft cluster, or names the first output that no rule allows. */
 export function validateRaftTrace(trace: Trace): Verdict {
-  const { events, dropped } = trace
-  if (dropped > 0) return { ok: false, step: 0, rule: 'whole-trace', message: `${dropped} events are missing` }
-  const groups = new Map<number, Group>()
-  let step = 0
-  try {
-    while (step < events.length) {
-      const event = events[step]!
-      if (isOutput(event)) {
-        // An output is a run of events of one core.
-        const first = step
-        while (step + 1 < events.length && continues(event, events[step + 1]!)) step++
-        const run = events.slice(first, step + 1) as OutputEvent[]
-        carryOut(groupOf(groups, event.partition), event.node, run)
-      } else takeIn(groups, event)
-      step++
-    }
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const event = events[step]!
-    const where = 'partition' in event ? `${event.node}, partition ${event.partition}` : 'the world'
-    return { ok: false, step, rule: error.rule, message: `${where}, at ${event.at} ms: ${error.message}` }
+  const deliver = (life: Life, from: NodeId, traced: TracedMessage): void => {
+    const message = raftMessage(traced)
+    check(message !== undefined, 'message', `${traced.type} is no message of Raft`)
+    hear(life, from, message)
   }
-  return { ok: true, steps: events.length }
-}
-
-function continues(event: OutputEvent, next: TraceEvent): boolean {
-  return isOutput(next) && next.node === event.node && next.partition === event.partition
-}
-
-// ------------------------------------------------------------------------------------------------------------ inputs
-
-function takeIn(groups: Map<number, Group>, event: Exclude<TraceEvent, OutputEvent>): void {
-  switch (event.type) {
-    case 'start':
-      start(groupOf(groups, event.partition), event)
-      return
-    case 'deliver': {
-      const message = raftMessage(event.message)
-      check(message !== undefined, 'message', `${event.message.type} is no message of Raft`)
-      hear(lifeOf(groupOf(groups, event.partition), event.node), event.from, message)
-      return
-    }
-    case 'durable':
-      settle(groupOf(groups, event.partition), event.node, event.write)
-      return
-    case 'tick':
-    case 'campaign':
-      lifeOf(groupOf(groups, event.partition), event.node).turn.mayCampaign = true
-      return
-    case 'propose':
-      lifeOf(groupOf(groups, event.partition), event.node).turn.proposed.push(event.block)
-      return
-    case 'crash':
-      for (const group of groups.values()) group.lives.delete(event.node)
-      return
-    case 'fault':
-      if (event.kind === 'wiped-disk' && event.node !== undefined) {
-        for (const group of groups.values()) group.disks.delete(event.node)
-      }
-      return
-    case 'read-done':
-    case 'peer-died':
-    case 'hand-over':
-    case 'reader':
-    case 'release':
-    case 'apply':
-    case 'answer':
-    case 'pause':
-    case 'resume':
-    case 'cut':
-    case 'join':
-    case 'heal':
-      return
-  }
+  return readTrace({ newGroup, start, deliver, settle, carryOut }, trace)
 }
 
 // ----------------------------------------------------------------------------------------------------------- outputs
 
-function carryOut(group: Group, node: NodeId, run: readonly OutputEvent[]): void {
-  const life = lifeOf(group, node)
+function carryOut(group: Group, life: Life, run: readonly OutputEvent[]): void {
   const path: Path = { terms: new Set([life.state.term]), logs: [life.log], ends: [life.log.last] }
   const roles = run.filter((event) => event.type === 'role')
   for (const event of run) if (event.type === 'write') write(group, life, path, roles, event)
@@ -126,7 +47,6 @@ function carryOut(group: Group, node: NodeId, run: readonly OutputEvent[]): void
     if (event.type === 'send') send(group, life, path, event, run)
     else if (event.type === 'commit') commit(group, life, path, event)
   }
-  life.turn = newTurn()
 }
 
 function write(group: Group, life: Life, path: Path, roles: readonly RoleEvent[], event: Write): void {
