@@ -46,6 +46,11 @@ export function createEngine<Message>(options: EngineOptions<Message>): Replicat
   return new Engine(checkOptions(options))
 }
 
+/** What every request hears while nobody can answer it: the part that their results have in common. */
+type Refusal =
+  | { readonly status: 'BUSY'; readonly reason: 'recovering'; readonly retryAfterMs: number }
+  | { readonly status: 'REJECTED'; readonly reason: 'unknown-partition' | 'faulted' | 'stopped' }
+
 class Engine<Message> implements ReplicationEngine {
   readonly nodeId: NodeId
   readonly partitions: readonly number[]
@@ -370,6 +375,11 @@ class Engine<Message> implements ReplicationEngine {
     // Types do not reach those who call from JavaScript: a kind that is none would be written as one that is.
     if (!PROPOSABLE.has(kind)) throw new MakoError('BAD_PAYLOAD', `Entries of kind '${kind}' cannot be proposed.`)
     const partition = options?.partition ?? this.partitions[0]!
+    return this.#refusal(partition) ?? this.#replicas.get(partition)!.add(payloads, kind, options?.term, batch)
+  }
+
+  /** Why nobody answers for this partition now; undefined when its replica does. */
+  #refusal(partition: number): Refusal | undefined {
     if (!this.partitions.includes(partition)) return { status: 'REJECTED', reason: 'unknown-partition' }
     switch (this.#state) {
       case 'new':
@@ -381,7 +391,7 @@ class Engine<Message> implements ReplicationEngine {
       case 'stopped':
         return { status: 'REJECTED', reason: 'stopped' }
       case 'running':
-        return this.#replicas.get(partition)!.add(payloads, kind, options?.term, batch)
+        return undefined
     }
   }
 
@@ -392,20 +402,9 @@ class Engine<Message> implements ReplicationEngine {
   }
 
   async readBarrier(partition: number = this.partitions[0]!, options: WaitOptions = {}): Promise<ReadBarrierResult> {
-    const replica = this.#replicas.get(partition)
-    if (!this.partitions.includes(partition)) return { status: 'REJECTED', reason: 'unknown-partition' }
-    switch (this.#state) {
-      case 'new':
-      case 'starting':
-        return { status: 'BUSY', reason: 'recovering', retryAfterMs: this.#options.limits.retryAfterMs }
-      case 'faulted':
-        return { status: 'REJECTED', reason: 'faulted' }
-      case 'stopping':
-      case 'stopped':
-        return { status: 'REJECTED', reason: 'stopped' }
-      case 'running':
-        return await replica!.readBarrier(options, this.clock.monotonicNow())
-    }
+    const refusal = this.#refusal(partition)
+    if (refusal !== undefined) return refusal
+    return await this.#replicas.get(partition)!.readBarrier(options, this.clock.monotonicNow())
   }
 
   isLeader(partition: number = this.partitions[0]!): boolean {
