@@ -3,16 +3,15 @@
 //
 // Always true: a transaction is one entry of one log. Logs share nothing, so an order of each makes one of all.
 
-import { below, type Random, type ReplicationEngine } from '@mako/engine'
+import { below, type Random } from '@mako/engine'
 import { checkAppends } from '../checkers/appends.ts'
 import type { MicroOperation, TransactionEvent } from '../checkers/history.ts'
 import { checkSerializable } from '../checkers/serializable.ts'
-import type { ApplyHandler, SimNode } from '../world/cluster.ts'
 import { between, chance } from '../world/random.ts'
-import { KeyClients, type ClientKey } from './key-clients.ts'
-import { ReplicatedMachine, type StateMachine } from './replicated.ts'
-import type { Workload, WorkloadFactory } from './workload.ts'
-import type { SimWorld } from './world.ts'
+import type { ClientKey } from './key-clients.ts'
+import { KeyWorkload } from './key-workload.ts'
+import type { StateMachine } from './replicated.ts'
+import type { WorkloadFactory } from './workload.ts'
 
 type Lists = Map<string | number, (string | number)[]>
 type Transaction = readonly MicroOperation[]
@@ -38,63 +37,19 @@ export const LISTS: StateMachine<Lists, Transaction, Transaction> = {
   blind: (transaction) => (transaction.every(([name]) => name === 'append') ? transaction : undefined),
 }
 
-class ListAppendWorkload implements Workload {
-  readonly #world: SimWorld
-  readonly #machine: ReplicatedMachine<Lists, Transaction, Transaction>
-  readonly #clients: KeyClients
+class ListAppendWorkload extends KeyWorkload<Lists, Transaction, Transaction> {
   readonly #history: TransactionEvent[] = []
   /** By partition: keys that were used lately, for transactions on several. */
   readonly #recent = new Map<number, ClientKey[]>()
-  readonly apply: ApplyHandler
   #values = 0
 
-  constructor(world: SimWorld, machine: StateMachine<Lists, Transaction, Transaction>) {
-    this.#world = world
-    this.#machine = new ReplicatedMachine(world, machine)
-    this.apply = this.#machine.apply
-    this.#clients = new KeyClients(world, this.#machine, {
-      begin: (client, key, random, ended) => this.#begin(client, this.#draw(key, random), key.partition, ended),
-      read: (client, key, ended) => this.#read(client, key, ended),
-    })
-  }
-
-  get operations(): number {
-    return this.#clients.operations
-  }
-
   /** What clients did and were told so far. */
-  history(): readonly TransactionEvent[] {
+  override history(): readonly TransactionEvent[] {
     return this.#history
   }
 
-  onEngine(node: SimNode, engine: ReplicationEngine): void {
-    this.#machine.onEngine(node, engine)
-  }
-
-  isHung(node: SimNode): boolean {
-    return this.#machine.isHung(node)
-  }
-
-  start(): void {
-    this.#machine.active = true
-    this.#clients.start()
-  }
-
-  stop(): void {
-    this.#machine.active = false
-    this.#clients.stop()
-  }
-
-  provesLive(): boolean {
-    return this.#clients.readAll()
-  }
-
-  settled(): boolean {
-    return this.#machine.open === 0
-  }
-
-  check(): Promise<void> {
-    const { book } = this.#world.cluster
+  override check(): Promise<void> {
+    const { book } = this.world.cluster
     for (const { type } of this.#history) book.count(`list-append: ${type}`)
     const order = checkSerializable(this.#history)
     book.count(`list-append: verdict ${order.verdict}`)
@@ -105,18 +60,19 @@ class ListAppendWorkload implements Workload {
     return Promise.resolve()
   }
 
-  #begin(client: number, transaction: Transaction, partition: number, ended: () => void): void {
+  override begin(client: number, key: ClientKey, random: Random, ended: () => void): void {
+    const transaction = this.#draw(key, random)
     this.#note('invoke', client, transaction)
-    this.#machine.submit(partition, transaction, (ending) => {
+    this.machine.submit(key.partition, transaction, (ending) => {
       this.#note(ending.status, client, ending.status === 'ok' ? ending.result : transaction)
       ended()
     })
   }
 
-  #read(client: number, key: ClientKey, ended: (done: boolean) => void): boolean {
+  override read(client: number, key: ClientKey, ended: (done: boolean) => void): boolean {
     const transaction: Transaction = [['r', key.name, null]]
-    const call = this.#machine.now()
-    return this.#machine.submitToLeader(key.partition, transaction, (ending) => {
+    const call = this.machine.now()
+    return this.machine.submitToLeader(key.partition, transaction, (ending) => {
       if (ending?.status === 'ok') {
         this.#insert({ type: 'invoke', process: client, time: call, value: transaction })
         this.#note('ok', client, ending.result)
@@ -138,7 +94,7 @@ class ListAppendWorkload implements Workload {
   }
 
   #note(type: TransactionEvent['type'], process: number, value: Transaction): void {
-    this.#history.push({ type, process, time: this.#machine.now(), value })
+    this.#history.push({ type, process, time: this.machine.now(), value })
   }
 
   /** A history is in the order of time. */

@@ -3,16 +3,15 @@
 //
 // Always true: a value is put only once, so a read tells whose it is. Keys that count are never put.
 
-import { below, type Random, type ReplicationEngine } from '@mako/engine'
+import { below, type Random } from '@mako/engine'
 import type { KeyOperation, KeyOperationName } from '../checkers/history.ts'
 import { checkLinearizable } from '../checkers/linearizable.ts'
 import { registerModel } from '../checkers/register-model.ts'
-import type { ApplyHandler, SimNode } from '../world/cluster.ts'
 import { chance, pick } from '../world/random.ts'
-import { KeyClients, type ClientKey } from './key-clients.ts'
-import { ReplicatedMachine, type Ending, type StateMachine } from './replicated.ts'
-import type { Workload, WorkloadFactory } from './workload.ts'
-import type { SimWorld } from './world.ts'
+import type { ClientKey } from './key-clients.ts'
+import { KeyWorkload } from './key-workload.ts'
+import type { Ending, StateMachine } from './replicated.ts'
+import type { WorkloadFactory } from './workload.ts'
 
 interface Command {
   readonly key: string
@@ -75,63 +74,19 @@ export const REGISTERS: StateMachine<Registers, Command, Result> = {
 
 type Noted = { -readonly [Field in keyof KeyOperation]: KeyOperation[Field] }
 
-class RegisterWorkload implements Workload {
-  readonly #world: SimWorld
-  readonly #machine: ReplicatedMachine<Registers, Command, Result>
-  readonly #clients: KeyClients
+class RegisterWorkload extends KeyWorkload<Registers, Command, Result> {
   readonly #history: Noted[] = []
   /** By key: a value that somebody has seen, for compare-and-set. */
   readonly #seen = new Map<string, string>()
-  readonly apply: ApplyHandler
   #values = 0
 
-  constructor(world: SimWorld, machine: StateMachine<Registers, Command, Result>) {
-    this.#world = world
-    this.#machine = new ReplicatedMachine(world, machine)
-    this.apply = this.#machine.apply
-    this.#clients = new KeyClients(world, this.#machine, {
-      begin: (client, key, random, ended) => this.#begin(client, key, random, ended),
-      read: (client, key, ended) => this.#read(client, key, ended),
-    })
-  }
-
-  get operations(): number {
-    return this.#clients.operations
-  }
-
   /** What clients did and were told so far. */
-  history(): readonly KeyOperation[] {
+  override history(): readonly KeyOperation[] {
     return this.#history
   }
 
-  onEngine(node: SimNode, engine: ReplicationEngine): void {
-    this.#machine.onEngine(node, engine)
-  }
-
-  isHung(node: SimNode): boolean {
-    return this.#machine.isHung(node)
-  }
-
-  start(): void {
-    this.#machine.active = true
-    this.#clients.start()
-  }
-
-  stop(): void {
-    this.#machine.active = false
-    this.#clients.stop()
-  }
-
-  provesLive(): boolean {
-    return this.#clients.readAll()
-  }
-
-  settled(): boolean {
-    return this.#machine.open === 0
-  }
-
-  check(): Promise<void> {
-    const { book } = this.#world.cluster
+  override check(): Promise<void> {
+    const { book } = this.world.cluster
     for (const { op, status } of this.#history) book.count(`register: ${op} ${status}`)
     const result = checkLinearizable(this.#history, registerModel, { stepLimit: STEP_LIMIT })
     book.count(`register: verdict ${result.verdict}`)
@@ -139,7 +94,7 @@ class RegisterWorkload implements Workload {
     return Promise.resolve()
   }
 
-  #begin(client: number, key: ClientKey, random: Random, ended: () => void): void {
+  override begin(client: number, key: ClientKey, random: Random, ended: () => void): void {
     const command = this.#draw(key, random)
     const noted = this.#note(client, command)
     const end = (ending: Ending<Result>): void => {
@@ -147,14 +102,14 @@ class RegisterWorkload implements Workload {
       ended()
     }
     if (command.op === 'get' && chance(random, LOCAL_READS)) {
-      this.#machine.readLocal(random, key.partition, command, end)
-    } else this.#machine.submit(key.partition, command, end)
+      this.machine.readLocal(random, key.partition, command, end)
+    } else this.machine.submit(key.partition, command, end)
   }
 
-  #read(client: number, key: ClientKey, ended: (done: boolean) => void): boolean {
+  override read(client: number, key: ClientKey, ended: (done: boolean) => void): boolean {
     const command: Command = { key: key.name, op: 'get' }
-    const call = this.#machine.now()
-    return this.#machine.submitToLeader(key.partition, command, (ending) => {
+    const call = this.machine.now()
+    return this.machine.submitToLeader(key.partition, command, (ending) => {
       if (ending !== undefined) this.#ended(this.#note(client, command, call), ending)
       ended(ending !== undefined)
     })
@@ -182,14 +137,14 @@ class RegisterWorkload implements Workload {
     }
   }
 
-  #note(client: number, command: Command, call: number = this.#machine.now()): Noted {
+  #note(client: number, command: Command, call: number = this.machine.now()): Noted {
     const noted: Noted = { client, ...command, call, status: 'info' }
     this.#history.push(noted)
     return noted
   }
 
   #ended(noted: Noted, ending: Ending<Result>): void {
-    noted.ret = this.#machine.now()
+    noted.ret = this.machine.now()
     noted.status = ending.status
     if (ending.status !== 'ok') return
     const { out, ok } = ending.result
