@@ -4,19 +4,14 @@
 // three things matter: patience with a follower never ends, which is checked; whether commit is due to be stored, and
 // whether a read that found nothing may be repeated, are in it.
 
-import type { Core, Protocol } from '@mako/engine'
+import type { Protocol } from '@mako/engine'
 import { paxos, type PaxosMessage, type PaxosOptions } from '@mako/paxos'
 import type { ExploreOptions } from '../src/explore/explore.ts'
 import { hashBytes } from '../src/laws/hash.ts'
 import { PaxosNode } from '../../paxos/src/node.ts'
 import { Progress } from '../../paxos/src/progress.ts'
+import { inspectable, type Inspectable } from './inspectable.ts'
 import { says, type PaxosLie } from './paxos-lies.ts'
-
-/** Paxos for the search, and the fingerprint of its cores. */
-export interface InspectablePaxos {
-  readonly protocol: Protocol<PaxosMessage>
-  readonly fingerprint: (core: Core<PaxosMessage>) => string
-}
 
 const HEARTBEAT_MS = 1_000_000
 
@@ -107,45 +102,10 @@ watch(PaxosNode.prototype, 'persistState', (node) => {
 export function inspectablePaxos(
   options: PaxosOptions = {},
   wrap: (protocol: Protocol<PaxosMessage>) => Protocol<PaxosMessage> = (sound) => sound,
-): InspectablePaxos {
+): Inspectable<PaxosMessage> {
   const timing = { heartbeatMs: HEARTBEAT_MS, electionTimeoutMs: HEARTBEAT_MS + 1, tickMs: 1 }
   const protocol = paxos({ probe: false, checkQuorum: false, ...timing, ...options })
-  const nodes = new WeakMap<Core<PaxosMessage>, PaxosNode>()
-  let made: PaxosNode | undefined
-  const remember = (node: PaxosNode): void => {
-    made = node
-  }
-  const watched = wrap({
-    ...protocol,
-    encode: (message) => protocol.encode(message),
-    decode: (bytes) => protocol.decode(bytes),
-    createCore: (core) => {
-      // A node draws a deadline when it is made, and that is when we meet it.
-      const { prototype } = PaxosNode
-      const draw = Object.getOwnPropertyDescriptor(prototype, 'drawElectionDeadline')!
-      prototype.drawElectionDeadline = function (this: PaxosNode) {
-        remember(this)
-      }
-      try {
-        return protocol.createCore(core)
-      } finally {
-        Object.defineProperty(prototype, 'drawElectionDeadline', draw)
-      }
-    },
-  })
-  return {
-    protocol: {
-      ...watched,
-      encode: (message) => watched.encode(message),
-      decode: (bytes) => watched.decode(bytes),
-      createCore: (given) => {
-        const core = watched.createCore(given)
-        nodes.set(core, made!)
-        return core
-      },
-    },
-    fingerprint: (core) => fingerprint(nodes.get(core)!),
-  }
+  return inspectable(protocol, PaxosNode.prototype, wrap, fingerprint)
 }
 
 function fingerprint(node: PaxosNode): string {

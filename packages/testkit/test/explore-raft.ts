@@ -3,16 +3,11 @@
 // Always true: no time and no number of a write is in it. Writes count from the oldest one that is not durable. Of time
 // only one thing matters: patience with a follower never ends, which is checked.
 
-import type { Core, Protocol } from '@mako/engine'
+import type { Protocol } from '@mako/engine'
 import { raft, type RaftMessage, type RaftOptions } from '@mako/raft'
 import type { ExploreOptions } from '../src/explore/explore.ts'
 import { RaftNode } from '../../raft/src/node.ts'
-
-/** Raft for the search, and the fingerprint of its cores. */
-export interface InspectableRaft {
-  readonly protocol: Protocol<RaftMessage>
-  readonly fingerprint: (core: Core<RaftMessage>) => string
-}
+import { inspectable, type Inspectable } from './inspectable.ts'
 
 const HEARTBEAT_MS = 1_000_000
 
@@ -35,45 +30,10 @@ export const raftScope: Pick<ExploreOptions<RaftMessage>, 'ageMs' | 'ages' | 'is
 export function inspectableRaft(
   options: RaftOptions = {},
   wrap: (protocol: Protocol<RaftMessage>) => Protocol<RaftMessage> = (sound) => sound,
-): InspectableRaft {
+): Inspectable<RaftMessage> {
   const timing = { heartbeatMs: HEARTBEAT_MS, electionTimeoutMs: HEARTBEAT_MS + 1, tickMs: 1 }
   const protocol = raft({ preVote: false, checkQuorum: false, ...timing, ...options })
-  const nodes = new WeakMap<Core<RaftMessage>, RaftNode>()
-  let made: RaftNode | undefined
-  const meet = (node: RaftNode): void => {
-    made = node
-  }
-  const watched = wrap({
-    ...protocol,
-    encode: (message) => protocol.encode(message),
-    decode: (bytes) => protocol.decode(bytes),
-    createCore: (core) => {
-      // A node draws a deadline when it is made, and that is when we meet it.
-      const { prototype } = RaftNode
-      const draw = Object.getOwnPropertyDescriptor(prototype, 'drawElectionDeadline')!
-      prototype.drawElectionDeadline = function (this: RaftNode) {
-        meet(this)
-      }
-      try {
-        return protocol.createCore(core)
-      } finally {
-        Object.defineProperty(prototype, 'drawElectionDeadline', draw)
-      }
-    },
-  })
-  return {
-    protocol: {
-      ...watched,
-      encode: (message) => watched.encode(message),
-      decode: (bytes) => watched.decode(bytes),
-      createCore: (given) => {
-        const core = watched.createCore(given)
-        nodes.set(core, made!)
-        return core
-      },
-    },
-    fingerprint: (core) => fingerprint(nodes.get(core)!),
-  }
+  return inspectable(protocol, RaftNode.prototype, wrap, fingerprint)
 }
 
 function fingerprint(node: RaftNode): string {
