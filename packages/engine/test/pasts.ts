@@ -6,7 +6,7 @@ import { below } from '@mako/engine'
 import { describe, expect, it } from 'vitest'
 import type { CoreCluster, CoreClusterOptions, Envelope } from './cores.ts'
 
-const SEEDS = 1000
+const SEEDS = 500
 const TERMS = 5
 
 export interface Pasts<Message> {
