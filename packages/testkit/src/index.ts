@@ -47,11 +47,11 @@ export { VirtualTime, type ScheduledEvent } from './world/time.ts'
 export { SimProcess, type ProcessOptions } from './world/process.ts'
 export {
   CALM_NETWORK,
-  SimNetwork,
   type NetworkCounters,
   type NetworkHooks,
   type NetworkOptions,
-} from './world/network.ts'
+} from './world/network-options.ts'
+export { SimNetwork } from './world/network.ts'
 export {
   CALM_DISK,
   SimDisk,

@@ -7,7 +7,7 @@
 import type { Core, Entry, NodeId, Protocol } from '@mako/engine'
 import type { ProtocolProbe } from '../laws/watch.ts'
 import { SimCluster } from '../world/cluster.ts'
-import { CALM_NETWORK } from '../world/network.ts'
+import { CALM_NETWORK } from '../world/network-options.ts'
 import { chance, stream } from '../world/random.ts'
 
 /** What the lab wants of a protocol. */

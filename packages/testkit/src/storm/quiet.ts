@@ -9,7 +9,7 @@ import { hashBytes } from '../laws/hash.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { AnyCluster, SimNode } from '../world/cluster.ts'
 import { CALM_DISK } from '../world/disk.ts'
-import { CALM_NETWORK } from '../world/network.ts'
+import { CALM_NETWORK } from '../world/network-options.ts'
 import { chance, pick, stream } from '../world/random.ts'
 import type { Swarm } from './swarm.ts'
 

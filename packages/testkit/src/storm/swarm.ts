@@ -7,7 +7,7 @@
 
 import { below, uniform, type EngineLimits, type NodeId, type Random } from '@mako/engine'
 import type { DiskOptions } from '../world/disk.ts'
-import type { NetworkOptions } from '../world/network.ts'
+import type { NetworkOptions } from '../world/network-options.ts'
 import type { ProcessOptions } from '../world/process.ts'
 import { between, chance, pick } from '../world/random.ts'
 import { KIND_CALLBACKS, type CallbackFaults } from '../workload/world.ts'
