@@ -31,6 +31,8 @@ export class RaftLog {
   #lastIndex = 0
   #durableIndex = 0
   #released = 0
+  /** Where the blocks end that an earlier life has stored, until all of them are released: memory does not tell. */
+  #storedEnds: number[] = []
   /** Block writes that are not yet durable, in order. Bounded by what the runtime lets wait for the disk. */
   #pending: PendingWrite[] = []
 
@@ -45,6 +47,7 @@ export class RaftLog {
         throw new MakoError('CORRUPT_LOG', `The term falls from ${this.lastTerm} to ${block.term} at ${block.index}.`)
       }
       this.#extend(block)
+      this.#storedEnds.push(this.#lastIndex)
     }
     this.#durableIndex = this.#lastIndex
   }
@@ -81,10 +84,11 @@ export class RaftLog {
     return this.termAt(position.index) === position.term
   }
 
-  /** True when a block is known to end here: of blocks that are not in memory that is the last one of each term. */
+  /** True when a block ends here. Of what is released and has left memory only the ends of terms are known. */
   endsBlock(index: number): boolean {
     const block = this.blockAt(index)
-    return block ? lastIndexOf(block) === index : this.termAt(index + 1) !== this.termAt(index)
+    if (block) return lastIndexOf(block) === index
+    return this.termAt(index + 1) !== this.termAt(index) || this.#storedEnds.includes(index)
   }
 
   /**
@@ -123,6 +127,7 @@ export class RaftLog {
       if (block.index < index) throw new MakoError('LAW_BROKEN', `Index ${index} is inside a block and not truncated.`)
       this.#tailBytes -= block.bytes.length
     }
+    while (this.#storedEnds.length > 0 && this.#storedEnds.at(-1)! >= index) this.#storedEnds.pop()
     this.#lastIndex = index - 1
     this.#durableIndex = Math.min(this.#durableIndex, this.#lastIndex)
     for (const pending of this.#pending) pending.lastIndex = Math.min(pending.lastIndex, this.#lastIndex)
@@ -156,6 +161,7 @@ export class RaftLog {
   /** Everything up to here is final and may leave memory once it is durable. */
   release(index: number): void {
     this.#released = Math.max(this.#released, index)
+    if (this.#storedEnds.length > 0 && this.#storedEnds.at(-1)! <= this.#released) this.#storedEnds = []
     this.#evict()
   }
 

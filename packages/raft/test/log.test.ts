@@ -21,6 +21,18 @@ describe('RaftLog', () => {
     expect(new RaftLog([], 10).floor(5, 5)).toEqual({ index: 0, term: 0 })
   })
 
+  it('knows where a block ends, in memory and in what an earlier life has stored', () => {
+    const log = new RaftLog([block(1, 1, 3), block(4, 1, 2), block(6, 4, 5), block(11, 4, 2)], 1000)
+    const ends = (): number[] => Array.from({ length: 16 }, (_, index) => index).filter((index) => log.endsBlock(index))
+    expect(ends()).toEqual([0, 3, 5, 10, 12])
+    log.truncate(11)
+    log.append(block(11, 5, 3), 1)
+    log.append(block(14, 5, 2), 2)
+    expect(ends()).toEqual([0, 3, 5, 10, 13, 15])
+    log.release(10)
+    expect(ends()).toEqual([0, 5, 10, 13, 15])
+  })
+
   it('a write does not count for what was truncated before it became durable', () => {
     const log = new RaftLog([], 1000)
     log.append(block(1, 1, 4), 1)
